@@ -1,0 +1,46 @@
+# Both commands need only Python >= 3.11 and make; both may be repeated.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types unit bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/jobrunner run hello
+	$(BIN)/jobrunner run etl
+
+test: lint types unit
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.test-installed
+	$(BIN)/mypy
+
+# Coverage is demanded of the pure rooms only: what the rest does is proven from outside.
+unit: $(VENV)/.test-installed
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage report --fail-under=100
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/bench
+
+# Figures against a boto3 script in the same run; never part of `test`, because machines are noisy.
+bench: $(VENV)/.test-installed
+	$(BIN)/python -m tests.bench
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("jobrunner needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test-installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,21 @@
+"""The names of what the local endpoint brings.
+
+They are constants so that `show` prints, offline, exactly what a run on the local stage will send. The
+endpoint (`jobrunner.local`) creates these resources at its start; nothing else may depend on their values.
+"""
+
+from __future__ import annotations
+
+#: The word that a stage writes for its endpoint to mean "the one that jobrunner starts on 127.0.0.1".
+ENDPOINT = "local"
+
+#: The stage that exists in every project without being written.
+STAGE = "local"
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+CLUSTER = "jobrunner"
+SUBNETS = ("subnet-0a10ca1000000000a", "subnet-0a10ca1000000000b")
+SECURITY_GROUPS = ("sg-0a10ca1000000000c",)
+EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-execution"
+TASK_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-task"

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: How long CloudWatch Logs may take to show a line after the container wrote it. AWS documents no bound;
-#: 5 to 20 seconds are reported by the users of other runners.
+#: 5 to 20 seconds are reported by the users of other runners (apache/airflow#21573, #43717).
 LOG_SETTLE_SECONDS = 10.0
+
+#: How long ECS may answer MISSING for a task that RunTask has just returned: its API is eventually
+#: consistent (RunTask, API reference; dagster-io/dagster#4448).
+TASK_SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,7 @@ class Connection:
         profile: A named profile of the shared AWS configuration; None leaves it to boto3's chain.
         log_settle: Seconds after which a line that a container wrote is certain to be readable. An endpoint
             that shows every line before it shows the container's end may say 0.
+        task_settle: Seconds for which a task that was just started may be reported as MISSING.
         endpoint_id: Identity of an endpoint that forgets everything when it ends; another endpoint may later
             listen on the same port. None for AWS.
     """
@@ -35,4 +40,5 @@ class Connection:
     secret_access_key: str | None = None
     profile: str | None = None
     log_settle: float = LOG_SETTLE_SECONDS
+    task_settle: float = TASK_SETTLE_SECONDS
     endpoint_id: str | None = None

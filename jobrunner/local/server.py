@@ -1,0 +1,120 @@
+"""HTTP/1.1 on 127.0.0.1: keep-alive, a thread per connection, one write per answer.
+
+The hot operations are answered before a WSGI environment exists, because building one costs more than they do;
+everything else goes through werkzeug to moto.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from jobrunner.local.wire import DropConnectionError, Reply, Request, scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: Everything listens here and nowhere else: the endpoint runs commands for whoever reaches it.
+HOST = "127.0.0.1"
+
+
+class Front(Protocol):
+    """What the server asks for answers."""
+
+    region: str
+
+    def answer(self, request: Request) -> Reply | None:
+        """The reply, or None if the WSGI application has it. May raise DropConnectionError."""
+
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The WSGI application behind."""
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and body of moto's answers leave in two writes; with Nagle's algorithm the second waits for
+    # the delayed acknowledgement of the first, 40 ms.
+    disable_nagle_algorithm = True
+    rbufsize = 65_536
+
+    server: Server
+    _body: bytes
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65_537)
+        if not self.raw_requestline:
+            self.close_connection = True
+        elif len(self.raw_requestline) > 65_536:
+            self.requestline, self.request_version, self.command = "", "", ""
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+        elif self.parse_request():
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        if chunked:  # uploads, to services that only moto knows
+            self.run_wsgi()
+            return
+        length = self.headers.get("Content-Length", "0")
+        self._body = self.rfile.read(int(length)) if length.isdecimal() else b""
+        try:
+            reply = self.server.front.answer(self._request())
+        except DropConnectionError:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if reply is not None:
+            self._send(reply)
+        else:
+            self.rfile, connection = io.BytesIO(self._body), self.rfile
+            try:
+                self.run_wsgi()
+            finally:
+                self.rfile = connection
+
+    def _request(self) -> Request:
+        headers = self.headers
+        region, service = scope(headers.get("Authorization", ""), self.server.front.region)
+        return Request(
+            method=self.command,
+            path=self.path,
+            target=headers.get("X-Amz-Target", ""),
+            region=region,
+            service=service,
+            body=self._body,
+        )
+
+    def _send(self, reply: Reply) -> None:
+        lines = [
+            f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body)}",
+            *(f"{name}: {value}" for name, value in reply.headers),
+            "Connection: close" if self.close_connection else "Connection: keep-alive",
+        ]
+        head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        self.wfile.write(head if self.command == "HEAD" else head + reply.body)
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name for it
+        """Say nothing: an access log of a poller is noise, and the answers say what went wrong."""
+
+
+class Server(ThreadedWSGIServer):
+    """The listening socket; `serve_forever()` runs until `shutdown()`."""
+
+    daemon_threads = True
+    block_on_close = False  # idle keep-alive connections would hold the end up
+    request_queue_size = 1_024
+
+    def __init__(self, front: Front, port: int) -> None:
+        self.front = front
+        super().__init__(HOST, port, front.wsgi, handler=_Handler)
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        return f"http://{HOST}:{self.port}"

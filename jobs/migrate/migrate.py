@@ -58,6 +58,7 @@ class Migration:
 
     @property
     def sha256(self) -> str:
+        """What tells whether the version was changed after it was applied."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
@@ -87,11 +88,18 @@ def read_migrations(directory: Path) -> Sequence[Migration]:
             raise RefusedError(
                 f"{file.name} stands where version {number:04} should: versions count 0001, 0002, …"
             )
-        # Text mode, so that a checkout with other line endings has the same checksum.
-        migrations.append(Migration(version=number, name=file.name, sql=file.read_text(encoding="utf-8")))
+        migrations.append(Migration(version=number, name=file.name, sql=text_of(file)))
     if not migrations:
         raise RefusedError(f"no 0001_….sql in {directory}")
     return migrations
+
+
+def text_of(file: Path) -> str:
+    # Text mode, so that a checkout with other line endings has the same checksum.
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{file.name} is not UTF-8: bad byte at offset {error.start}") from None
 
 
 def migrate(database: Path, migrations: Sequence[Migration]) -> None:
@@ -124,14 +132,14 @@ def applied_one(connection: sqlite3.Connection, migrations: Sequence[Migration])
 
 
 def refuse_changed(applied: Mapping[int, str], migrations: Sequence[Migration]) -> None:
-    """An applied version must still be there as it was: the database would differ from a new one otherwise."""
+    """An applied version must be there as it was: a new database would differ from this one otherwise."""
     if len(applied) > len(migrations):
         raise RefusedError(
             f"the database is at version {len(applied):04}, but the newest file is {migrations[-1].name}: "
             "this is older code than the last migration's; deploy that, or a newer one"
         )
     for migration in migrations[: len(applied)]:
-        if applied[migration.version] != migration.sha256:
+        if applied.get(migration.version) != migration.sha256:
             raise RefusedError(
                 f"{migration.name} was changed after it was applied: restore it, and write the change as "
                 f"version {len(migrations) + 1:04}"
@@ -163,7 +171,8 @@ def execute(connection: sqlite3.Connection, name: str, number: int, statement: s
         connection.execute(statement)
     except sqlite3.DatabaseError as error:
         reason = str(error)
-        if error.sqlite_errorcode == sqlite3.SQLITE_AUTH:
+        # An error of the module, and not of SQLite, has no code: a `?` for which there is no value, say.
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
             reason = "BEGIN, COMMIT and ROLLBACK are not allowed: each version is one transaction already"
         raise RefusedError(f"{name}, statement {number}: {reason}; the version is rolled back") from None
 

@@ -1,0 +1,142 @@
+"""When a job runs: a cron expression, a rate or one moment, in a time zone.
+
+Source of the limits: botocore scheduler CreateSchedule; Scheduler user guide, "Schedule types".
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from jobrunner.core.cron import parse_cron
+from jobrunner.core.durations import parse_duration
+from jobrunner.core.fields import described, matching
+from jobrunner.core.part import Part
+
+_LOCAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)")
+_OFFSET = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$", re.I)
+MAX_RATE_MINUTES = 366 * 24 * 60
+
+
+def parse_rate(value: object) -> int:
+    """Whole minutes of `15 minutes`, `1 hour`, `2 days` or `15m`; an `int` is minutes already.
+
+    Raises:
+        ValueError: Not a duration, or not a positive whole number of minutes: AWS has no finer rate.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        minutes, rest = value, 0
+    elif isinstance(value, str) and not value.strip().isdigit():
+        try:
+            minutes, rest = divmod(parse_duration(value), 60)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is not a rate; write for instance 15 minutes, 1 hour or 2 days"
+            ) from None
+    else:
+        raise ValueError(f"{value!r} is not a rate: the unit is missing; write for instance 15 minutes")
+    if rest or not 1 <= minutes <= MAX_RATE_MINUTES:
+        raise ValueError(f"a rate is a whole number of minutes from one minute to 366 days, not {value!r}")
+    return minutes
+
+
+def parse_local_time(value: object) -> datetime:
+    """A wall-clock time without offset, `2026-12-01T09:00` or with seconds; the zone is the schedule's.
+
+    Raises:
+        ValueError: Not such a time, or it carries an offset.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(microsecond=0)
+    text = str(value).strip()
+    match = _LOCAL_TIME.fullmatch(text)
+    try:
+        if match:
+            return datetime.fromisoformat(f"{match[1]}T{match[2]}")
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time: {error}") from None
+    if _OFFSET.search(text) and "T" in text:
+        raise ValueError(f"{text!r} carries an offset; write the local time and set timezone")
+    raise ValueError(f"{text!r} is not a local time; write for instance 2026-12-01T09:00")
+
+
+def _check_zone(name: str) -> str:
+    if name == "UTC":
+        return name
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        known = {zone.lower(): zone for zone in available_timezones()}
+        near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+        hint = f"did you mean {known[near[0]]!r}?" if near else "write an IANA name such as Europe/London"
+        raise ValueError(f"{name!r} is not a time zone; {hint}") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_check_zone)]
+LocalTime = Annotated[
+    datetime, BeforeValidator(parse_local_time), described("string", examples=["2026-12-01T09:00"])
+]
+
+
+class Schedule(Part):
+    """When a job runs. Exactly one of cron, rate and at."""
+
+    cron: Annotated[str, AfterValidator(lambda text: parse_cron(text).text)] | None = Field(
+        None,
+        description="Unix cron: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly.",
+        examples=["30 2 * * *", "@daily"],
+    )
+    rate: (
+        Annotated[
+            int, BeforeValidator(parse_rate), described("string", examples=["15 minutes", "1 hour", "2 days"])
+        ]
+        | None
+    ) = Field(
+        None,
+        description="A fixed interval of whole minutes, counted by AWS from the start. A day is 24 hours.",
+    )
+    at: LocalTime | None = Field(None, description="One moment: a local time without offset, in timezone.")
+    timezone: Zone = Field(
+        "UTC",
+        description="IANA name of the time zone of cron, at, start and end.",
+        examples=["Europe/London"],
+    )
+    start: LocalTime | None = Field(None, description="No run before this local time.")
+    end: LocalTime | None = Field(None, description="No run after this local time.")
+    name: (
+        Annotated[
+            str, matching(r"[0-9A-Za-z_-]{1,32}", "a schedule's name: up to 32 letters, digits, - and _")
+        ]
+        | None
+    ) = Field(None, description="Tells several schedules of a job apart; by default they are numbered.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Any:
+        given = [key for key in ("cron", "rate", "at") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"a schedule has exactly one of cron, rate and at; found {found}")
+        if self.start and self.end and self.start >= self.end:
+            raise ValueError("a schedule's start must be before its end")
+        if self.at and (self.start or self.end):
+            raise ValueError("start and end make no sense with at, which is one moment")
+        if self.at and not exists(self.at, self.timezone):
+            raise ValueError(
+                f"{self.at:%Y-%m-%dT%H:%M} does not exist in {self.timezone}: the clocks skip it, and AWS would not run it"
+            )
+        return self
+
+
+def exists(local: datetime, zone: str) -> bool:
+    """Whether the wall clock of the zone shows this time at all on that day."""
+    if zone == "UTC":
+        return True
+    aware = local.replace(tzinfo=ZoneInfo(zone))
+    back = (aware - timedelta(0)).astimezone(ZoneInfo("UTC")).astimezone(ZoneInfo(zone))
+    return back.replace(tzinfo=None) == local

@@ -1,0 +1,236 @@
+"""Where and how a project's jobs run: the keys of `jobrunner.yaml`, and the values in effect.
+
+`ProjectFile` and `Overlay` are what may be written; `Settings` is what holds after flags, environment, stage,
+project file and defaults have been laid over each other (`jobrunner.document.settings` does that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from jobrunner.core import local_stage
+from jobrunner.core.connection import LOG_SETTLE_SECONDS
+from jobrunner.core.fields import LogGroup, Role, Seconds, Tags, described, duration, matching, whole_number
+from jobrunner.core.frozen import FrozenDict
+from jobrunner.core.part import Part
+from jobrunner.core.spec import Network
+
+#: BC logs PutRetentionPolicy: CloudWatch Logs keeps events for one of these numbers of days and no other.
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+
+#: The word for AWS's own endpoints, by which a stage takes back an `endpoint` of the project.
+AWS = "aws"
+
+
+def parse_retention(value: object) -> int:
+    """Days that CloudWatch Logs can keep; of another number, the message names the next longer one."""
+    days = whole_number(1, 100_000, "days", "d|days?")(value)
+    if days not in RETENTION_DAYS:
+        near = next((legal for legal in RETENTION_DAYS if legal > days), RETENTION_DAYS[-1])
+        legal = ", ".join(map(str, RETENTION_DAYS))
+        raise ValueError(
+            f"CloudWatch Logs cannot keep logs for {days} days; nearest: {near} (legal: {legal})"
+        )
+    return days
+
+
+Stage = Annotated[
+    str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a stage's name: up to 32 letters, digits, - and _")
+]
+Pause = Annotated[Seconds, duration(0, 600, "simulated times are")]
+
+
+class LocalTimes(Part):
+    """Times that the local endpoint simulates; on Fargate they are about 30 s and 20 s."""
+
+    startup: Pause | None = Field(None, description="From RunTask until the containers run.")
+    deprovision: Pause | None = Field(
+        None, description="From the last container's end until the task is STOPPED."
+    )
+
+
+class Overlay(Part):
+    """What a stage may set; each key left out comes from the project file."""
+
+    region: (
+        Annotated[str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region, such as eu-west-1")]
+        | None
+    ) = Field(None, description="AWS region.")
+    profile: Annotated[str, matching(r"\S.{0,255}", "the name of a profile")] | None = Field(
+        None, description="Named profile of the shared AWS configuration."
+    )
+    cluster: (
+        Annotated[
+            str,
+            matching(
+                r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}",
+                "the name or the ARN of an ECS cluster",
+            ),
+        ]
+        | None
+    ) = Field(None, description="ECS cluster, name or ARN. By default the cluster named default.")
+    network: Network | None = Field(None, description="Where the tasks' network interfaces are.")
+    execution_role: Role | None = Field(
+        None, description="Role that pulls images, reads secrets and writes logs; name or ARN."
+    )
+    task_role: Role | None = Field(None, description="Role of the programs in the containers; name or ARN.")
+    log_group: LogGroup | None = Field(
+        None,
+        description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, with a stage /jobrunner/PROJECT/STAGE.",
+    )
+    log_retention: (
+        Annotated[int, BeforeValidator(parse_retention), described(["integer", "string"], examples=[30])]
+        | None
+    ) = Field(
+        None, description="Days that the log group keeps events; one of CloudWatch's numbers. By default 30."
+    )
+    log_settle: Annotated[Seconds, duration(0, 300, "settling takes")] | None = Field(
+        None,
+        description=f"After a task's end, logs are read until quiet for so long. By default {LOG_SETTLE_SECONDS:g} s, locally 0.",
+    )
+    audit_log_group: LogGroup | None = Field(
+        None, description="CloudWatch log group to which who started, stopped and finished what is written."
+    )
+    tags: Tags | None = Field(
+        None, description="AWS tags of every task and definition; a job's own tags go before them."
+    )
+    state_dir: str | None = Field(
+        None,
+        description="Directory of the run records of this machine. By default $XDG_STATE_HOME/jobrunner, or ~/.local/state/jobrunner.",
+    )
+    endpoint: (
+        Annotated[
+            str,
+            matching(r"local|aws|https?://[^\s/?#]+[^\s?#]*", "an endpoint: local, aws or an http(s) URL"),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="local: the AWS endpoint that jobrunner starts on 127.0.0.1; a URL; or aws, AWS itself, the default.",
+    )
+    local: LocalTimes | None = Field(None, description="Times that the local endpoint simulates.")
+    on_interrupt: Literal["stop", "detach"] | None = Field(
+        None, description="What the first Ctrl-C does to the task: stop it, the default, or leave it running."
+    )
+    defaults: Mapping[str, Any] | None = Field(
+        None,
+        description="Keys of a job that every job has unless it writes them itself. Mappings are merged key by key, lists are replaced.",
+    )
+
+
+class ProjectFile(Overlay):
+    """The keys of `jobrunner.yaml`."""
+
+    project: (
+        Annotated[
+            str,
+            matching(
+                r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a project's name: up to 32 letters, digits, - and _"
+            ),
+        ]
+        | None
+    ) = Field(None, description="Name of the project; by default the directory's.")
+    default_stage: Stage | None = Field(
+        None, description="The stage when none is named. The built-in stage is local."
+    )
+    jobs: str | None = Field(
+        None, description="Directory of the jobs' files, relative to this file. By default jobs."
+    )
+    stages: Mapping[Stage, Overlay] | None = Field(None, description="Overlays by name, chosen with --stage.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The values in effect. `provenance` says of each dotted key where it came from; it holds no values.
+
+    Attributes:
+        project: Name of the project.
+        stage: Name of the stage, or None when none was named: then the project file is the stage.
+        region: AWS region, or None: boto3's chain decides.
+        profile: Named AWS profile, or None.
+        cluster: ECS cluster, name or ARN.
+        network: Every key None that nobody set.
+        execution_role: Name or ARN, or None.
+        task_role: Name or ARN, or None.
+        log_group: CloudWatch log group.
+        log_retention: Days.
+        log_settle: Seconds, or None: the connection decides.
+        audit_log_group: CloudWatch log group, or None: no audit.
+        tags: Of every task and definition.
+        jobs: Directory of the jobs' files, relative to the project's.
+        state_dir: Directory of the run records; may start with `~`.
+        endpoint: `local`, a URL, or None for AWS.
+        local_startup: Simulated seconds, or None: as fast as it goes.
+        local_deprovision: Simulated seconds, or None.
+        on_interrupt: What the first Ctrl-C does.
+        provenance: Dotted key → origin.
+    """
+
+    project: str
+    stage: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    cluster: str = "default"
+    network: Network = field(default_factory=Network)
+    execution_role: str | None = None
+    task_role: str | None = None
+    log_group: str
+    log_retention: int = 30
+    log_settle: float | None = None
+    audit_log_group: str | None = None
+    tags: Mapping[str, str] = field(default_factory=FrozenDict)
+    jobs: str = "jobs"
+    state_dir: str
+    endpoint: str | None = None
+    local_startup: float | None = None
+    local_deprovision: float | None = None
+    on_interrupt: Literal["stop", "detach"] = "stop"
+    provenance: Mapping[str, str] = field(default_factory=FrozenDict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is the one that jobrunner starts on 127.0.0.1."""
+        return self.endpoint == local_stage.ENDPOINT
+
+
+#: What the local endpoint brings, as the lowest layer under whoever says `endpoint: local`.
+LOCAL_VALUES: Mapping[str, Any] = FrozenDict(
+    {
+        "region": local_stage.REGION,
+        "cluster": local_stage.CLUSTER,
+        "network": {
+            "subnets": list(local_stage.SUBNETS),
+            "security_groups": list(local_stage.SECURITY_GROUPS),
+            "assign_public_ip": True,
+        },
+        "execution_role": local_stage.EXECUTION_ROLE,
+        "task_role": local_stage.TASK_ROLE,
+    }
+)

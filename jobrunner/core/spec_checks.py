@@ -1,0 +1,234 @@
+"""What must hold between the keys of a job, and the readers that only a job needs.
+
+Source of the limits: see each function; ECS and Scheduler models of botocore.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticCustomError
+
+from jobrunner.core import params, sizes
+from jobrunner.core.fields import whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobrunner.core.spec import JobSpec
+
+#: RunTask overrides command, environment, cpu, memory, roles and storage of an existing definition, and nothing
+#: of these (BC ecs TaskOverride, ContainerOverride): they need a new revision.
+NOT_OVERRIDABLE = (
+    "image",
+    "entrypoint",
+    "working_directory",
+    "architecture",
+    "secrets",
+    "sidecars",
+    "stop_timeout",
+    "log_group",
+)
+
+RETRY_WORDS = ("infrastructure", "spot", "failure", "out_of_memory", "timeout")
+
+_S3_FILE = re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/\S+\.env")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inconsistency:
+    """Keys that do not go together.
+
+    Attributes:
+        at: Path of the key to point at.
+        message: What is wrong, what was found, what is allowed.
+        about: Top-level keys that the statement rests on; if one of them is itself invalid, say nothing.
+    """
+
+    at: tuple[str | int, ...]
+    message: str
+    about: tuple[str, ...]
+
+
+def raise_if_inconsistent(spec: JobSpec) -> None:
+    """Raise all inconsistencies as one pydantic error, of the type that `core.problems` takes apart again."""
+    found = tuple(inconsistencies(spec))
+    if found:
+        text = "; ".join(one.message for one in found).replace("{", "{{").replace("}", "}}")
+        raise PydanticCustomError("inconsistent", text, {"found": found})  # type: ignore[arg-type]  # built from literals
+
+
+def inconsistencies(spec: JobSpec) -> Iterator[Inconsistency]:
+    """Everything in the spec that does not go together."""
+    yield from _definition(spec)
+    yield from _size(spec)
+    yield from _variables(spec)
+    yield from _parameters(spec)
+    yield from _sidecars(spec)
+    yield from _schedules(spec)
+
+
+def _definition(spec: JobSpec) -> Iterator[Inconsistency]:
+    if spec.task_definition is None:
+        if spec.image is None:
+            yield Inconsistency(
+                at=(),
+                message="a job needs an image (or a task_definition)",
+                about=("image", "task_definition"),
+            )
+        if spec.container is not None:
+            yield Inconsistency(
+                at=("container",),
+                message="container names the job's container in a task_definition; there is none here",
+                about=("task_definition",),
+            )
+        return
+    for key in NOT_OVERRIDABLE:
+        if key in spec.model_fields_set:
+            yield Inconsistency(
+                at=(key,),
+                message=f"{key} cannot be changed when an existing task_definition runs; take it out, or change the definition",
+                about=("task_definition", key),
+            )
+
+
+def _size(spec: JobSpec) -> Iterator[Inconsistency]:
+    # With an existing definition, the half that is not written is the definition's, which is not known here.
+    if spec.task_definition is not None and not {"cpu", "memory"} <= spec.model_fields_set:
+        return
+    problem = sizes.size_problem(spec.cpu, spec.memory)
+    if problem is not None:
+        at = ("memory",) if "memory" in spec.model_fields_set else ("cpu",)
+        yield Inconsistency(at=at, message=problem, about=("cpu", "memory"))
+
+
+def _variables(spec: JobSpec) -> Iterator[Inconsistency]:
+    places: list[tuple[tuple[str | int, ...], Any]] = [((), spec)]
+    places += [(("sidecars", name), sidecar) for name, sidecar in spec.sidecars.items()]
+    for path, container in places:
+        for name in container.secrets:
+            if name in container.environment:
+                yield Inconsistency(
+                    at=(*path, "secrets", name),
+                    message=f"{name!r} stands both in environment and in secrets; ECS refuses that",
+                    about=("environment", "env_file", "secrets", "sidecars"),
+                )
+
+
+def _parameters(spec: JobSpec) -> Iterator[Inconsistency]:
+    texts: list[tuple[tuple[str | int, ...], str]] = [
+        (("command", index), word) for index, word in enumerate(spec.command or ())
+    ]
+    texts += [(("environment", name), value) for name, value in spec.environment.items()]
+    for path, text in texts:
+        if "${{" in text:
+            yield from _references(spec, path, text)
+
+
+def _references(spec: JobSpec, path: tuple[str | int, ...], text: str) -> Iterator[Inconsistency]:
+    try:
+        names = params.references(text)
+    except ValueError as error:
+        yield Inconsistency(at=path, message=str(error), about=())
+        return
+    for name in names:
+        if name not in spec.params:
+            known = f"params has {', '.join(spec.params)}" if spec.params else "the job has no params"
+            yield Inconsistency(at=path, message=f"unknown parameter {name!r}; {known}", about=("params",))
+
+
+def _sidecars(spec: JobSpec) -> Iterator[Inconsistency]:
+    for name, sidecar in spec.sidecars.items():
+        path = ("sidecars", name)
+        if name == "main":
+            yield Inconsistency(
+                at=path, message="'main' is the job's own container; choose another name", about=()
+            )
+        if sidecar.wait_for == "healthy" and sidecar.health_check is None:
+            yield Inconsistency(
+                at=(*path, "wait_for"), message="wait_for: healthy needs a health_check", about=()
+            )
+        if sidecar.wait_for in ("complete", "success") and sidecar.essential:
+            # BC ecs ContainerDependency: COMPLETE and SUCCESS cannot be set on an essential container.
+            yield Inconsistency(
+                at=(*path, "wait_for"),
+                message=f"wait_for: {sidecar.wait_for} needs essential: false; the end of an essential container ends the task",
+                about=(),
+            )
+    yield from _shares(spec)
+
+
+def _shares(spec: JobSpec) -> Iterator[Inconsistency]:
+    """The containers of a Fargate task share its size; the job's own container needs a part of it."""
+    cpu = sum(sidecar.cpu or 0 for sidecar in spec.sidecars.values())
+    memory = sum(sidecar.memory or 0 for sidecar in spec.sidecars.values())
+    if cpu > spec.cpu:
+        message = f"the sidecars reserve {sizes.show_cpu(cpu)} of the task's {sizes.show_cpu(spec.cpu)}"
+        yield Inconsistency(at=("sidecars",), message=message, about=("cpu", "sidecars"))
+    if memory >= spec.memory:
+        message = (
+            f"the sidecars take {sizes.show_memory(memory)} of the task's {sizes.show_memory(spec.memory)}: "
+            "nothing is left for the job's own container"
+        )
+        yield Inconsistency(at=("sidecars",), message=message, about=("cpu", "memory", "sidecars"))
+
+
+def _schedules(spec: JobSpec) -> Iterator[Inconsistency]:
+    seen: set[str] = set()
+    for index, schedule in enumerate(spec.schedule):
+        if schedule.name in seen:
+            at = ("schedule", index, "name")
+            yield Inconsistency(at=at, message=f"the schedule name {schedule.name!r} is used twice", about=())
+        if schedule.name is not None:
+            seen.add(schedule.name)
+
+
+def check_health_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    """ECS needs CMD or CMD-SHELL in front (BC ecs HealthCheck.command)."""
+    if not words or words[0] not in ("CMD", "CMD-SHELL") or len(words) == 1:
+        raise ValueError("a health check is [CMD, program, argument…] or [CMD-SHELL, 'a shell line']")
+    return words
+
+
+def check_env_file(text: str) -> str:
+    """What is left of env_file after the loader has read the files of this machine."""
+    if _S3_FILE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not the ARN of a .env file in S3, arn:aws:s3:::bucket/path/name.env")
+    return text
+
+
+def storage(value: object) -> int:
+    """GiB of disk. BC ecs EphemeralStorage: 21 to 200; 20 is what a task has anyway."""
+    gib = whole_number(1, 1_000_000, "GiB", "gib|gb|g")(value)
+    if gib == 20:  # noqa: PLR2004  # named in the message
+        raise ValueError(
+            "20 GiB is what every task has, and AWS refuses to be asked for it; leave ephemeral_storage out"
+        )
+    if not 21 <= gib <= 200:  # noqa: PLR2004
+        raise ValueError(f"{gib} GiB is out of range: 21 to 200 GiB")
+    return gib
+
+
+def whole_minutes(seconds: int) -> int:
+    """Scheduler's flexible window counts in minutes."""
+    if seconds % 60:
+        raise ValueError(f"{seconds}s is not a whole number of minutes, which is what Scheduler knows")
+    return seconds
+
+
+def retry_reason(value: object) -> int | str:
+    """An exit code of 1 to 255, or one of RETRY_WORDS."""
+    if isinstance(value, str) and value in RETRY_WORDS:
+        return value
+    try:
+        return whole_number(1, 255)(value)
+    except ValueError:
+        words = ", ".join(RETRY_WORDS)
+        raise ValueError(f"{value!r} is neither an exit code from 1 to 255 nor one of {words}") from None
+
+
+def one_mapping_or_list(value: object) -> object:
+    """A single schedule counts as a list of one."""
+    return [value] if isinstance(value, dict) else value

@@ -8,12 +8,15 @@ the figure is an upper estimate of at most the seconds between the containers' e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
 
-from jobrunner.core.lifecycle import TaskSnapshot
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobrunner.core.lifecycle import TaskSnapshot
 
 MINIMUM_SECONDS = 60
 #: Ephemeral storage that costs nothing (aws.amazon.com/fargate/pricing).

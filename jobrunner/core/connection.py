@@ -16,6 +16,9 @@ LOG_SETTLE_SECONDS = 10.0
 #: consistent (RunTask, API reference; dagster-io/dagster#4448).
 TASK_SETTLE_SECONDS = 60.0
 
+#: How long a follower bears a network that does not answer: a closed laptop, a restarted router.
+PATIENCE_SECONDS = 300.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
@@ -30,6 +33,7 @@ class Connection:
         log_settle: Seconds after which a line that a container wrote is certain to be readable. An endpoint
             that shows every line before it shows the container's end may say 0.
         task_settle: Seconds for which a task that was just started may be reported as MISSING.
+        patience: Seconds without an answer after which whoever follows a run gives up (the run goes on).
         endpoint_id: Identity of an endpoint that forgets everything when it ends; another endpoint may later
             listen on the same port. None for AWS.
     """
@@ -41,4 +45,5 @@ class Connection:
     profile: str | None = None
     log_settle: float = LOG_SETTLE_SECONDS
     task_settle: float = TASK_SETTLE_SECONDS
+    patience: float = PATIENCE_SECONDS
     endpoint_id: str | None = None

@@ -122,4 +122,4 @@ class RunRef:
         well_formed = split.scheme == "jobrunner" and split.netloc and len(parts) in {2, 3} and all(parts)
         if not well_formed or not is_run_id(parts[1]):
             raise SpecError(f"{text!r} is not a run reference", hint="It looks like jobrunner://REGION/CLUSTER/RUN-ID.")
-        return cls(region=split.netloc, cluster=parts[0], run_id=parts[1], task_id=(parts[2:] or [None])[0])
+        return cls(region=split.netloc, cluster=parts[0], run_id=parts[1], task_id=parts[2] if len(parts) > 2 else None)

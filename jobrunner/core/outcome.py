@@ -139,7 +139,7 @@ class Outcome:
         """Read what `to_json` gave; keys that it does not know are ignored."""
         logs = document["logs"]
         cost = document["cost_usd"]
-        times = {name: parse_iso(document[name]) for name in _TIMES}
+        times: dict[str, Any] = {name: parse_iso(document[name]) for name in _TIMES}
         return cls(
             **{name: document[name] for name in _PLAIN},
             **times,

@@ -15,9 +15,12 @@ Amazon ECS Developer Guide; aws/amazon-ecs-agent#2467 for the memory kill with e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from jobrunner.core.lifecycle import ContainerSnapshot, TaskSnapshot
 from jobrunner.core.outcome import Verdict
+
+if TYPE_CHECKING:
+    from jobrunner.core.lifecycle import ContainerSnapshot, TaskSnapshot
 
 #: Beginnings of the `reason` that jobrunner gives to StopTask. ECS keeps it as `stoppedReason`, so whoever
 #: looks later, on any machine, sees why the task was stopped.
@@ -74,7 +77,7 @@ def judge(task: TaskSnapshot, main: str) -> Judgement:
     """
     container = task.container(main)
     exit_code = container.exit_code if container else None
-    reasons = " / ".join(dict.fromkeys(filter(None, (task.stopped_reason, container and container.reason))))
+    reasons = " / ".join(dict.fromkeys(filter(None, (task.stopped_reason, container.reason if container else None))))
     return (
         _stopped_from_outside(task, exit_code)
         or _never_started(task, container, reasons)
@@ -98,9 +101,7 @@ def _stopped_from_outside(task: TaskSnapshot, exit_code: int | None) -> Judgemen
         word, detail = _STOPPED_BY_AWS[task.stop_code]
         return Judgement(verdict=Verdict.STOPPED, reason=word, exit_code=exit_code, detail=detail)
     if "performing maintenance on the underlying infrastructure" in reason:
-        return Judgement(
-            verdict=Verdict.STOPPED, reason="task_retirement", exit_code=exit_code, detail=reason
-        )
+        return Judgement(verdict=Verdict.STOPPED, reason="task_retirement", exit_code=exit_code, detail=reason)
     if task.stop_code == "UserInitiated":
         detail = f"stopped from outside: {reason or 'no reason given'}"
         return Judgement(verdict=Verdict.STOPPED, reason="user", exit_code=exit_code, detail=detail)
@@ -113,9 +114,7 @@ def _never_started(task: TaskSnapshot, container: ContainerSnapshot | None, reas
     if task.started_at is not None and task.stop_code != "TaskFailedToStart":
         return None
     detail = reasons or "the task stopped before the job's container started, and ECS gave no reason"
-    return Judgement(
-        verdict=Verdict.NEVER_STARTED, reason=_cause(task, container), exit_code=None, detail=detail
-    )
+    return Judgement(verdict=Verdict.NEVER_STARTED, reason=_cause(task, container), exit_code=None, detail=detail)
 
 
 def _cause(task: TaskSnapshot, container: ContainerSnapshot | None) -> str:
@@ -131,9 +130,7 @@ def _out_of_memory(container: ContainerSnapshot | None, exit_code: int | None) -
     if container is None or "outofmemory" not in (container.reason or "").lower():
         return None
     detail = container.reason or ""
-    return Judgement(
-        verdict=Verdict.OUT_OF_MEMORY, reason="out_of_memory", exit_code=exit_code, detail=detail
-    )
+    return Judgement(verdict=Verdict.OUT_OF_MEMORY, reason="out_of_memory", exit_code=exit_code, detail=detail)
 
 
 def _by_exit_code(exit_code: int | None, reasons: str) -> Judgement:

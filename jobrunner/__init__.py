@@ -1,0 +1,116 @@
+"""Kubernetes' Job and CronJob for AWS Fargate, with no server to run.
+
+The architecture in one page. Imports point down only (import-linter holds it to that):
+
+    edges       cli/   integrations/   local/     what people and orchestrators touch; `local` is an AWS endpoint
+    façade      runner.py                         `JobRunner`: binds a `Connection` to the ports
+    use cases   ops/                              start, observe, find, list: core and ports, no boto3, no printing
+    adapters    aws/   document/   store/         boto3; YAML; SQLite: each knows `core` only
+    pure        core/                             no I/O, no clock
+                errors.py                         the exception tree
+
+A run goes through it like this. `document` turns `jobs/NAME.yaml` into a `JobSpec`, or says all that is wrong
+with it. `core.request` builds the AWS requests, as values. `ops.start` stores a `RunRecord`, then sends them.
+`core.watch`, a state machine without I/O, says what to ask AWS next; `ops.observe` asks it. `core.verdict`,
+`core.billing` and `core.follow` say how it ended, what it is billed, and whether the log is complete: an `Outcome`.
+
+Local is a connection, not a mode: `local.serve()` yields a `Connection` to an endpoint on 127.0.0.1 that really
+executes tasks, and nothing else in the code knows.
+
+The library in five lines:
+
+    from jobrunner import JobRunner
+
+    with JobRunner.open("path/to/project", stage="prod") as runner:
+        run = runner.start("nightly-etl", key="2026-11-23")
+        outcome = run.wait().raise_for_failure()
+
+A failed job is a value (`Outcome`); a failed tool is an exception (`JobrunnerError`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobrunner.core.connection import Connection as Connection
+    from jobrunner.core.events import Event as Event
+    from jobrunner.core.events import Finished as Finished
+    from jobrunner.core.events import LogBatch as LogBatch
+    from jobrunner.core.events import LogLine as LogLine
+    from jobrunner.core.events import PhaseChanged as PhaseChanged
+    from jobrunner.core.events import Started as Started
+    from jobrunner.core.events import Warning as Warning  # noqa: A004  the event, not the builtin
+    from jobrunner.core.naming import RunRef as RunRef
+    from jobrunner.core.options import RunOptions as RunOptions
+    from jobrunner.core.options import Trigger as Trigger
+    from jobrunner.core.outcome import LogReport as LogReport
+    from jobrunner.core.outcome import Outcome as Outcome
+    from jobrunner.core.outcome import Verdict as Verdict
+    from jobrunner.core.spec import JobSpec as JobSpec
+    from jobrunner.core.spec import job_spec as job_spec
+    from jobrunner.errors import AmbiguousRunError as AmbiguousRunError
+    from jobrunner.errors import AwsError as AwsError
+    from jobrunner.errors import AwsRefusedError as AwsRefusedError
+    from jobrunner.errors import AwsThrottledError as AwsThrottledError
+    from jobrunner.errors import AwsUnreachableError as AwsUnreachableError
+    from jobrunner.errors import JobrunnerError as JobrunnerError
+    from jobrunner.errors import LocalEndpointError as LocalEndpointError
+    from jobrunner.errors import Problem as Problem
+    from jobrunner.errors import RunFailedError as RunFailedError
+    from jobrunner.errors import SpecError as SpecError
+    from jobrunner.errors import StoreError as StoreError
+    from jobrunner.errors import UnknownJobError as UnknownJobError
+    from jobrunner.errors import UnknownRunError as UnknownRunError
+    from jobrunner.runner import JobRunner as JobRunner
+    from jobrunner.runner import Run as Run
+
+#: Where each public name lives. Nothing is imported before it is used: `import jobrunner` and `jobrunner --help`
+#: would otherwise pay for pydantic and boto3.
+_HOMES = {
+    "AmbiguousRunError": "errors",
+    "AwsError": "errors",
+    "AwsRefusedError": "errors",
+    "AwsThrottledError": "errors",
+    "AwsUnreachableError": "errors",
+    "Connection": "core.connection",
+    "Event": "core.events",
+    "Finished": "core.events",
+    "JobRunner": "runner",
+    "JobSpec": "core.spec",
+    "JobrunnerError": "errors",
+    "LocalEndpointError": "errors",
+    "LogBatch": "core.events",
+    "LogLine": "core.events",
+    "LogReport": "core.outcome",
+    "Outcome": "core.outcome",
+    "PhaseChanged": "core.events",
+    "Problem": "errors",
+    "Run": "runner",
+    "RunFailedError": "errors",
+    "RunOptions": "core.options",
+    "RunRef": "core.naming",
+    "SpecError": "errors",
+    "Started": "core.events",
+    "StoreError": "errors",
+    "Trigger": "core.options",
+    "UnknownJobError": "errors",
+    "UnknownRunError": "errors",
+    "Verdict": "core.outcome",
+    "Warning": "core.events",
+    "job_spec": "core.spec",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  a test compares it with what is importable
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

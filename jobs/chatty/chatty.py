@@ -14,5 +14,11 @@ def main(lines: int) -> None:
         sys.stdout.write("".join(f"line {number} of {lines}\n" for number in batch))
 
 
+def whole_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise SystemExit(f"chatty: {text!r} is not a number of lines")
+    return int(text)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    main(whole_number(sys.argv[1] if len(sys.argv) > 1 else "10000"))

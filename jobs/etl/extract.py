@@ -64,9 +64,7 @@ def rows(source: Path, content: bytes) -> Iterator[tuple[int, Sequence[str]]]:
     reader = csv.reader(lines, strict=True)
     try:
         if (header := tuple(next(reader, ()))) != COLUMNS:
-            raise BadInputError(
-                f"{source}:1: the columns are {','.join(header)!r}, not {','.join(COLUMNS)!r}"
-            )
+            raise BadInputError(f"{source}:1: the columns are {','.join(header)!r}, not {','.join(COLUMNS)!r}")
         yield from ((reader.line_num, row) for row in reader)
     except csv.Error as error:
         raise BadInputError(f"{source}:{reader.line_num}: {error}") from None

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-LOCK_TIMEOUT_SECONDS = 30
-
 SCHEMA = (
     """
     CREATE TABLE IF NOT EXISTS loads (
@@ -44,8 +42,18 @@ SCHEMA = (
 )
 
 
-def load(path: Path, key: str, source: Extract, days: Sequence[Day], months: Sequence[Month]) -> None:
+def load(
+    path: Path, key: str, source: Extract, days: Sequence[Day], months: Sequence[Month], *, patience: float
+) -> None:
     """Replace the rows of this load; they are checked before the commit.
+
+    Args:
+        path: The database; created with its folder as needed.
+        key: What identifies the load.
+        source: Where the days are from.
+        days: The days of this load, in order of date.
+        months: Their statistics.
+        patience: Seconds to wait for a lock that another process holds.
 
     Raises:
         BadInputError: the folder cannot be created, or the totals differ.
@@ -53,7 +61,7 @@ def load(path: Path, key: str, source: Extract, days: Sequence[Day], months: Seq
     """
     create_folder(path)
     # Autocommit: left to itself, sqlite3 opens transactions late, and never an IMMEDIATE one.
-    with closing(sqlite3.connect(path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         # IMMEDIATE takes the write lock now: two loads wait for each other here instead of failing halfway.
         connection.execute("BEGIN IMMEDIATE")

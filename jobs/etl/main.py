@@ -9,6 +9,7 @@ the key `latest`.
 Environment:
     JOBRUNNER_SCHEDULED_TIME: ISO 8601 with an offset; optional.
     ETL_DATABASE: the SQLite file, created as needed; `.jobrunner/etl.sqlite` if not set.
+    ETL_LOCK_SECONDS: how long to wait for another writer; 30 if not set.
     ETL_SOURCE: the CSV file; the one beside this script if not set.
 
 Exit codes: 0 loaded; 1 the load is impossible, and the table is as it was; 75 the database stayed locked,
@@ -38,7 +39,8 @@ def main() -> int:
         source = extract(Path(os.environ.get("ETL_SOURCE") or BESIDE))
         days = observed_before(scheduled, source.days)
         database = Path(os.environ.get("ETL_DATABASE") or ".jobrunner/etl.sqlite")
-        load(database, key_of(scheduled), source, days, summarise(days))
+        patience = seconds(os.environ.get("ETL_LOCK_SECONDS") or "30")
+        load(database, key_of(scheduled), source, days, summarise(days), patience=patience)
     except BadInputError as error:
         print(f"etl: {error}; nothing was loaded", file=sys.stderr)
         return 1
@@ -65,6 +67,12 @@ def scheduled_time(text: str) -> datetime | None:
 def key_of(scheduled: datetime | None) -> str:
     """What identifies the load: the same instant gives the same key, however it was spelled."""
     return scheduled.strftime("%Y-%m-%dT%H:%M:%SZ") if scheduled else "latest"
+
+
+def seconds(text: str) -> float:
+    if not text.isascii() or not text.isdigit():
+        raise BadInputError(f"ETL_LOCK_SECONDS is {text!r}, not a whole number of seconds")
+    return float(text)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ lock before it reads that record, so of two migrators one waits, and then finds 
 
 Environment:
     MIGRATE_DATABASE: the SQLite file, created as needed; `.jobrunner/app.sqlite` if not set.
+    MIGRATE_LOCK_SECONDS: how long to wait for another writer; 60 if not set.
     MIGRATE_DIRECTORY: where the versions are; the folder of this script if not set.
 
 Exit codes: 0 the newest version; 1 refused or failed, and the failed version is rolled back; 75 the database
@@ -28,7 +29,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-LOCK_TIMEOUT_SECONDS = 60
 EX_TEMPFAIL = 75
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_\w+\.sql")
@@ -66,7 +66,8 @@ def main() -> int:
     database = Path(os.environ.get("MIGRATE_DATABASE") or ".jobrunner/app.sqlite")
     directory = Path(os.environ.get("MIGRATE_DIRECTORY") or Path(__file__).parent)
     try:
-        migrate(database, read_migrations(directory))
+        patience = seconds(os.environ.get("MIGRATE_LOCK_SECONDS") or "60")
+        migrate(database, read_migrations(directory), patience=patience)
     except (RefusedError, OSError) as error:
         print(f"migrate: {error}", file=sys.stderr)
         return 1
@@ -77,6 +78,12 @@ def main() -> int:
     return 0
 
 
+def seconds(text: str) -> float:
+    if not text.isascii() or not text.isdigit():
+        raise RefusedError(f"MIGRATE_LOCK_SECONDS is {text!r}, not a whole number of seconds")
+    return float(text)
+
+
 def read_migrations(directory: Path) -> Sequence[Migration]:
     """The versions in the folder, in order: 1, 2, 3 without a gap, or `RefusedError`."""
     migrations = []
@@ -85,9 +92,7 @@ def read_migrations(directory: Path) -> Sequence[Migration]:
         if not match:
             raise RefusedError(f"{file.name} is not named like 0001_what_it_does.sql")
         if int(match["version"]) != number:
-            raise RefusedError(
-                f"{file.name} stands where version {number:04} should: versions count 0001, 0002, …"
-            )
+            raise RefusedError(f"{file.name} stands where version {number:04} should: versions count 0001, 0002, …")
         migrations.append(Migration(version=number, name=file.name, sql=text_of(file)))
     if not migrations:
         raise RefusedError(f"no 0001_….sql in {directory}")
@@ -102,10 +107,11 @@ def text_of(file: Path) -> str:
         raise RefusedError(f"{file.name} is not UTF-8: bad byte at offset {error.start}") from None
 
 
-def migrate(database: Path, migrations: Sequence[Migration]) -> None:
+def migrate(database: Path, migrations: Sequence[Migration], *, patience: float) -> None:
+    """Apply what is missing; wait at most `patience` seconds for each lock."""
     database.parent.mkdir(parents=True, exist_ok=True)
     # Autocommit: left to itself, sqlite3 opens transactions late, and never an IMMEDIATE one.
-    with closing(sqlite3.connect(database, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(database, timeout=patience, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         count = 0
         while applied_one(connection, migrations):

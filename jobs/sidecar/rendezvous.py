@@ -35,9 +35,7 @@ def run_id() -> str:
     try:
         return os.environ["JOBRUNNER_RUN_ID"]
     except KeyError:
-        raise SystemExit(
-            "sidecar: JOBRUNNER_RUN_ID is not set: start this job with `jobrunner run`"
-        ) from None
+        raise SystemExit("sidecar: JOBRUNNER_RUN_ID is not set: start this job with `jobrunner run`") from None
 
 
 def candidates(run: str) -> Iterator[int]:

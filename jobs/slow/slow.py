@@ -41,8 +41,14 @@ def work(seconds: int, scratch: Path) -> None:
         print(f"slow: {second} of {seconds} seconds done", flush=True)
 
 
+def whole_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise SystemExit(f"slow: SECONDS is {text!r}, not a whole number")
+    return int(text)
+
+
 def main() -> int:
-    seconds = int(os.environ.get("SECONDS", "20"))
+    seconds = whole_number(os.environ.get("SECONDS", "20"))
     try:
         signal.signal(signal.SIGTERM, terminate)
         with tempfile.TemporaryDirectory(prefix="slow-") as scratch:

@@ -256,13 +256,16 @@ def _overrides(spec: JobSpec, options: RunOptions, identity: RunIdentity, contai
     environment = {
         name: substitute(value, params) for name, value in spec.environment.items() if existing or _TEMPLATE in value
     }
+    variables = _identity_variables(spec, options, identity)
     environment |= options.environment
-    environment |= _identity_variables(spec, options, identity)
+    environment |= variables
     override: dict[str, Any] = {"name": container, "environment": _pairs(environment)}
     command = _command(spec, options, params)
     if command is not None:
         override["command"] = command
-    return {"containerOverrides": [override], **_size(spec, options)}
+    # A sidecar knows its run as well: it is the only thing that tells the containers of two runs apart.
+    sidecars = [{"name": name, "environment": _pairs(variables)} for name in sorted(spec.sidecars)]
+    return {"containerOverrides": [override, *sidecars], **_size(spec, options)}
 
 
 def _command(spec: JobSpec, options: RunOptions, params: Mapping[str, str]) -> list[str] | None:

@@ -75,8 +75,10 @@ class Tasks(Protocol):
         """
         ...
 
-    def find(self, cluster: str, *, started_by: str | None = None, family: str | None = None) -> Sequence[str]:
-        """List the ARNs of tasks, running ones first and then those stopped within about an hour."""
+    def find(
+        self, cluster: str, *, started_by: str | None = None, family: str | None = None, stopped: bool = True
+    ) -> Sequence[str]:
+        """List the ARNs of tasks: running ones, then (if `stopped`) those stopped within about an hour."""
         ...
 
     def stop(self, cluster: str, task: str, reason: str) -> None:
@@ -148,6 +150,14 @@ class Runs(Protocol):
         ...
 
 
+class Wake(Protocol):
+    """What ends a wait early; a `threading.Event` is one."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set or the timeout has passed."""
+        ...
+
+
 class Clock(Protocol):
     """Time."""
 
@@ -155,8 +165,8 @@ class Clock(Protocol):
         """Give the time, in UTC."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
+    def sleep(self, seconds: float, wake: Wake | None = None) -> None:
+        """Wait for so long, or until `wake` is set, whichever comes first."""
         ...
 
 

@@ -21,9 +21,7 @@ MACROS = {
 }
 EXAMPLE = 'for instance "30 2 * * *" (02:30 every day) or @daily'
 
-_MONTHS = {
-    name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)
-}
+_MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 _DAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
 _LONGEST = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
 _ITEM = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Z]{3})(?:-([0-9]{1,4}|[A-Z]{3}))?)(?:/([0-9]{1,4}))?")
@@ -96,11 +94,7 @@ def _split(text: str) -> list[str]:
         raise ValueError(f"cron {text!r} is AWS's syntax; write Unix cron, {EXAMPLE}")
     fields = stripped.split()
     if len(fields) != len(_FIELDS):
-        reason = (
-            "seconds and years are not supported"
-            if len(fields) in (6, 7)
-            else "minute, hour, day, month, weekday"
-        )
+        reason = "seconds and years are not supported" if len(fields) in (6, 7) else "minute, hour, day, month, weekday"
         raise ValueError(f"cron {text!r} has {len(fields)} fields instead of five ({reason}); {EXAMPLE}")
     return fields
 
@@ -123,18 +117,14 @@ def _values(field: _Field, part: str) -> frozenset[int]:
 def _item(field: _Field, item: str) -> list[int]:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise ValueError(
-            f"{item!r} is not valid in the {field.name} field of a cron expression{_reason(item)}"
-        )
+        raise ValueError(f"{item!r} is not valid in the {field.name} field of a cron expression{_reason(item)}")
     star, first, last, step = match.groups()
     start = field.low if star else _number(field, first)
     # `a/n` runs to the end of the field; 7 is Sunday again, so the week ends at 6 unless somebody writes 7.
     end_of_field = 6 if field.high == 7 else field.high
     end = end_of_field if star or (step and not last) else _number(field, last or first)
     if last and start == end:
-        raise ValueError(
-            f"{item!r} is a range of one value, which some crons read as every value; write {first}"
-        )
+        raise ValueError(f"{item!r} is a range of one value, which some crons read as every value; write {first}")
     stride = _stride(field, item, step)
     if start <= end:
         return list(range(start, end + 1, stride))
@@ -164,9 +154,7 @@ def _stride(field: _Field, item: str, step: str | None) -> int:
     if step is None:
         return 1
     if not 1 <= int(step) <= field.high - field.low:
-        raise ValueError(
-            f"the step of {item!r} in the {field.name} field must be from 1 to {field.high - field.low}"
-        )
+        raise ValueError(f"the step of {item!r} in the {field.name} field must be from 1 to {field.high - field.low}")
     return int(step)
 
 

@@ -13,9 +13,7 @@ EXAMPLES = "30s, 90m, 2h, 1h30m, 1d, or a plain number of seconds"
 
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _ORDER = list(_UNIT_SECONDS)
-_PART = re.compile(
-    r"\s*([0-9]+)\s*(d|days?|h|hours?|hrs?|m|mins?|minutes?|s|secs?|seconds?)\b|.", re.I | re.S
-)
+_PART = re.compile(r"\s*([0-9]+)\s*(d|days?|h|hours?|hrs?|m|mins?|minutes?|s|secs?|seconds?)\b|.", re.I | re.S)
 _GLUED = re.compile(r"(?<=[a-z])(?=[0-9])", re.I)
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from jobrunner.core import durations, sizes
 from jobrunner.core.frozen import FrozenDict
+from jobrunner.core.params import tighten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +84,10 @@ def parse_words(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        words = shlex.split(value)
+        words = shlex.split(tighten(value))
         bare = list(shlex.shlex(value, posix=True, punctuation_chars=True))
     except ValueError as error:
-        raise ValueError(
-            f"{value!r} cannot be split into words: {str(error).lower()}; write a list"
-        ) from None
+        raise ValueError(f"{value!r} cannot be split into words: {str(error).lower()}; write a list") from None
     if any(word and not word.strip("();<>|&") for word in bare):
         raise ValueError(f"{value!r} needs a shell, and none runs it; write [sh, -c, {value!r}]")
     return words
@@ -151,9 +150,7 @@ LogGroup = Annotated[
     matching(r"[.\-_/#A-Za-z0-9]{1,512}", "the name of a log group: up to 512 letters, digits and . - _ / #"),
 ]
 Subnet = Annotated[str, matching(r"subnet-[0-9a-f]{8,17}", "a subnet id, such as subnet-0123456789abcdef0")]
-SecurityGroup = Annotated[
-    str, matching(r"sg-[0-9a-f]{8,17}", "a security group id, such as sg-0123456789abcdef0")
-]
+SecurityGroup = Annotated[str, matching(r"sg-[0-9a-f]{8,17}", "a security group id, such as sg-0123456789abcdef0")]
 WorkingDirectory = Annotated[str, matching(r"/[^\x00]*", "an absolute path in the container, such as /app")]
 Text = Annotated[str, matching(r"[^\x00]*", "text without NUL characters")]
 
@@ -171,9 +168,7 @@ def _check_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 def _check_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     if len(tags) > MAX_TAGS:
-        raise ValueError(
-            f"{len(tags)} tags are too many: at most {MAX_TAGS} (AWS allows 50; jobrunner adds its own)"
-        )
+        raise ValueError(f"{len(tags)} tags are too many: at most {MAX_TAGS} (AWS allows 50; jobrunner adds its own)")
     for key, value in tags.items():
         if key.lower().startswith(("aws:", "jobrunner:")):
             raise ValueError(f"the tag key {key!r} is reserved: no keys that start with aws: or jobrunner:")

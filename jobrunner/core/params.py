@@ -42,6 +42,11 @@ def _name(token: re.Match[str]) -> str:
     return reference[1]
 
 
+def tighten(text: str) -> str:
+    """The text with no space inside its `${{ … }}`, so that splitting it into words leaves them whole."""
+    return _TOKEN.sub(lambda token: "".join(token[0].split()), text)
+
+
 def substitute(text: str, values: Mapping[str, str]) -> str:
     """The text with each `${{ params.NAME }}` replaced by its value and each `$${{` by `${{`.
 

@@ -14,15 +14,11 @@ class Part(BaseModel):
     default away again.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False)
 
     @model_validator(mode="before")
     @classmethod
     def _none_is_not_set(cls, data: Any) -> Any:
         if isinstance(data, dict) and None in data.values():
-            return {
-                key: value for key, value in data.items() if value is not None or key not in cls.model_fields
-            }
+            return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
         return data

@@ -35,9 +35,7 @@ def parse_rate(value: object) -> int:
         try:
             minutes, rest = divmod(parse_duration(value), 60)
         except ValueError:
-            raise ValueError(
-                f"{value!r} is not a rate; write for instance 15 minutes, 1 hour or 2 days"
-            ) from None
+            raise ValueError(f"{value!r} is not a rate; write for instance 15 minutes, 1 hour or 2 days") from None
     else:
         raise ValueError(f"{value!r} is not a rate: the unit is missing; write for instance 15 minutes")
     if rest or not 1 <= minutes <= MAX_RATE_MINUTES:
@@ -79,9 +77,7 @@ def _check_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_check_zone)]
-LocalTime = Annotated[
-    datetime, BeforeValidator(parse_local_time), described("string", examples=["2026-12-01T09:00"])
-]
+LocalTime = Annotated[datetime, BeforeValidator(parse_local_time), described("string", examples=["2026-12-01T09:00"])]
 
 
 class Schedule(Part):
@@ -93,9 +89,7 @@ class Schedule(Part):
         examples=["30 2 * * *", "@daily"],
     )
     rate: (
-        Annotated[
-            int, BeforeValidator(parse_rate), described("string", examples=["15 minutes", "1 hour", "2 days"])
-        ]
+        Annotated[int, BeforeValidator(parse_rate), described("string", examples=["15 minutes", "1 hour", "2 days"])]
         | None
     ) = Field(
         None,
@@ -110,10 +104,7 @@ class Schedule(Part):
     start: LocalTime | None = Field(None, description="No run before this local time.")
     end: LocalTime | None = Field(None, description="No run after this local time.")
     name: (
-        Annotated[
-            str, matching(r"[0-9A-Za-z_-]{1,32}", "a schedule's name: up to 32 letters, digits, - and _")
-        ]
-        | None
+        Annotated[str, matching(r"[0-9A-Za-z_-]{1,32}", "a schedule's name: up to 32 letters, digits, - and _")] | None
     ) = Field(None, description="Tells several schedules of a job apart; by default they are numbered.")
 
     @model_validator(mode="after")

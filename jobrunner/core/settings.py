@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from jobrunner.core import local_stage
 from jobrunner.core.connection import LOG_SETTLE_SECONDS
@@ -55,34 +56,32 @@ def parse_retention(value: object) -> int:
     if days not in RETENTION_DAYS:
         near = next((legal for legal in RETENTION_DAYS if legal > days), RETENTION_DAYS[-1])
         legal = ", ".join(map(str, RETENTION_DAYS))
-        raise ValueError(
-            f"CloudWatch Logs cannot keep logs for {days} days; nearest: {near} (legal: {legal})"
-        )
+        raise ValueError(f"CloudWatch Logs cannot keep logs for {days} days; nearest: {near} (legal: {legal})")
     return days
 
 
-Stage = Annotated[
-    str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a stage's name: up to 32 letters, digits, - and _")
-]
+Stage = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a stage's name: up to 32 letters, digits, - and _")]
 Pause = Annotated[Seconds, duration(0, 600, "simulated times are")]
+
+
+def _nothing_is_empty(value: object) -> object:
+    """A stage with nothing under it is one that changes nothing."""
+    return {} if value is None else value
 
 
 class LocalTimes(Part):
     """Times that the local endpoint simulates; on Fargate they are about 30 s and 20 s."""
 
     startup: Pause | None = Field(None, description="From RunTask until the containers run.")
-    deprovision: Pause | None = Field(
-        None, description="From the last container's end until the task is STOPPED."
-    )
+    deprovision: Pause | None = Field(None, description="From the last container's end until the task is STOPPED.")
 
 
 class Overlay(Part):
     """What a stage may set; each key left out comes from the project file."""
 
-    region: (
-        Annotated[str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region, such as eu-west-1")]
-        | None
-    ) = Field(None, description="AWS region.")
+    region: Annotated[str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region, such as eu-west-1")] | None = (
+        Field(None, description="AWS region.")
+    )
     profile: Annotated[str, matching(r"\S.{0,255}", "the name of a profile")] | None = Field(
         None, description="Named profile of the shared AWS configuration."
     )
@@ -106,11 +105,8 @@ class Overlay(Part):
         description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, with a stage /jobrunner/PROJECT/STAGE.",
     )
     log_retention: (
-        Annotated[int, BeforeValidator(parse_retention), described(["integer", "string"], examples=[30])]
-        | None
-    ) = Field(
-        None, description="Days that the log group keeps events; one of CloudWatch's numbers. By default 30."
-    )
+        Annotated[int, BeforeValidator(parse_retention), described(["integer", "string"], examples=[30])] | None
+    ) = Field(None, description="Days that the log group keeps events; one of CloudWatch's numbers. By default 30.")
     log_settle: Annotated[Seconds, duration(0, 300, "settling takes")] | None = Field(
         None,
         description=f"After a task's end, logs are read until quiet for so long. By default {LOG_SETTLE_SECONDS:g} s, locally 0.",
@@ -151,19 +147,15 @@ class ProjectFile(Overlay):
     project: (
         Annotated[
             str,
-            matching(
-                r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a project's name: up to 32 letters, digits, - and _"
-            ),
+            matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a project's name: up to 32 letters, digits, - and _"),
         ]
         | None
     ) = Field(None, description="Name of the project; by default the directory's.")
-    default_stage: Stage | None = Field(
-        None, description="The stage when none is named. The built-in stage is local."
+    default_stage: Stage | None = Field(None, description="The stage when none is named. The built-in stage is local.")
+    jobs: str | None = Field(None, description="Directory of the jobs' files, relative to this file. By default jobs.")
+    stages: Mapping[Stage, Annotated[Overlay, BeforeValidator(_nothing_is_empty)]] | None = Field(
+        None, description="Overlays by name, chosen with --stage."
     )
-    jobs: str | None = Field(
-        None, description="Directory of the jobs' files, relative to this file. By default jobs."
-    )
-    stages: Mapping[Stage, Overlay] | None = Field(None, description="Overlays by name, chosen with --stage.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +177,7 @@ class Settings:
         audit_log_group: CloudWatch log group, or None: no audit.
         tags: Of every task and definition.
         jobs: Directory of the jobs' files, relative to the project's.
-        state_dir: Directory of the run records; may start with `~`.
+        state_dir: Directory of the run records, absolute; it may not exist yet.
         endpoint: `local`, a URL, or None for AWS.
         local_startup: Simulated seconds, or None: as fast as it goes.
         local_deprovision: Simulated seconds, or None.
@@ -207,7 +199,7 @@ class Settings:
     audit_log_group: str | None = None
     tags: Mapping[str, str] = field(default_factory=FrozenDict)
     jobs: str = "jobs"
-    state_dir: str
+    state_dir: Path
     endpoint: str | None = None
     local_startup: float | None = None
     local_deprovision: float | None = None

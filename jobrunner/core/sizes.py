@@ -37,9 +37,7 @@ def parse_cpu(value: object) -> int:
     Raises:
         ValueError: It is not an amount of cpu, or no Fargate size has that amount.
     """
-    units = _amount(
-        value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 1 vCPU or 1024"
-    )
+    units = _amount(value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 1 vCPU or 1024")
     if units not in FARGATE_SIZES:
         nearest = nearest_legal(_whole(units), 0)[0]
         legal = ", ".join(show_cpu(size) for size in FARGATE_SIZES)
@@ -55,13 +53,9 @@ def parse_container_cpu(value: object) -> int:
     Raises:
         ValueError: It is not an amount of cpu, not whole, or out of range.
     """
-    units = _amount(
-        value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 0.1 vCPU or 128"
-    )
+    units = _amount(value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 0.1 vCPU or 128")
     if not 1 <= units <= 32768 or units != units.to_integral_value():
-        raise ValueError(
-            f"cpu {_as_written(value)} is not a whole number of units from 1 to 32768 (1024 are a vCPU)"
-        )
+        raise ValueError(f"cpu {_as_written(value)} is not a whole number of units from 1 to 32768 (1024 are a vCPU)")
     return int(units)
 
 

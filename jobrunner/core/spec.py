@@ -126,9 +126,7 @@ class Sidecar(Part):
         None, description="Replaces the image's CMD. A list, or a string that is split into words."
     )
     entrypoint: Words | None = Field(None, description="Replaces the image's ENTRYPOINT.")
-    working_directory: WorkingDirectory | None = Field(
-        None, description="Where the command starts; an absolute path."
-    )
+    working_directory: WorkingDirectory | None = Field(None, description="Where the command starts; an absolute path.")
     environment: Environment = Field(
         {}, validate_default=True, description="Environment variables; the values are text."
     )
@@ -137,9 +135,7 @@ class Sidecar(Part):
         validate_default=True,
         description="Environment variables whose values ECS reads from a secret store.",
     )
-    essential: Flag = Field(
-        False, description="true: when this container ends, the whole task ends, the job too."
-    )
+    essential: Flag = Field(False, description="true: when this container ends, the whole task ends, the job too.")
     cpu: Annotated[int, BeforeValidator(parse_container_cpu), described(["string", "number"])] | None = Field(
         None, description="Cpu units, or vCPU, of the task's that are reserved for it."
     )
@@ -157,9 +153,7 @@ class Sidecar(Part):
     )
 
 
-RetryReason = Annotated[
-    int | str, BeforeValidator(spec_checks.retry_reason), described(["string", "integer"])
-]
+RetryReason = Annotated[int | str, BeforeValidator(spec_checks.retry_reason), described(["string", "integer"])]
 
 
 class Retries(Part):
@@ -195,9 +189,7 @@ class Notify(Part):
     sns: (
         Annotated[
             str,
-            matching(
-                r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}", "the ARN of an SNS topic"
-            ),
+            matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}", "the ARN of an SNS topic"),
         ]
         | None
     ) = Field(None, description="ARN of the SNS topic to publish to.")
@@ -228,9 +220,7 @@ class JobSpec(Part):
         ),
     ] = Field(description="The job's name; the file's stem by default.")
     description: str | None = Field(None, description="What the job does, for a reader.")
-    image: Image | None = Field(
-        None, description="The container image. Every job has an image or a task_definition."
-    )
+    image: Image | None = Field(None, description="The container image. Every job has an image or a task_definition.")
     task_definition: (
         Annotated[
             str,
@@ -257,9 +247,7 @@ class JobSpec(Part):
         "${{ params.NAME }} stands for a parameter.",
         examples=[["python", "-m", "etl"]],
     )
-    working_directory: WorkingDirectory | None = Field(
-        None, description="Where the command starts; an absolute path."
-    )
+    working_directory: WorkingDirectory | None = Field(None, description="Where the command starts; an absolute path.")
     cpu: Cpu = Field(DEFAULT_CPU, description="Cpu of the task: 256 to 32768 units, or 0.25 to 32 vCPU.")
     memory: Memory = Field(
         default_factory=lambda data: smallest_memory(data.get("cpu", DEFAULT_CPU)),
@@ -299,9 +287,7 @@ class JobSpec(Part):
         "secret (with :json-key:version-stage:version-id), or ARN or /name of an SSM parameter.",
     )
     params: Annotated[
-        Mapping[
-            Annotated[str, matching(NAME_PATTERN, "a parameter's name: letters, digits, _ and -")], Param
-        ],
+        Mapping[Annotated[str, matching(NAME_PATTERN, "a parameter's name: letters, digits, _ and -")], Param],
         FROZEN,
     ] = Field(
         {},
@@ -313,15 +299,11 @@ class JobSpec(Part):
     execution_role: Role | None = Field(
         None, description="Role that pulls the image, reads secrets and writes logs; name or ARN."
     )
-    ephemeral_storage: (
-        Annotated[int, BeforeValidator(spec_checks.storage), described(["integer", "string"])] | None
-    ) = Field(
-        None, description="Size of the task's disk in GiB, 21 to 200. Left out: 20, which cost nothing extra."
+    ephemeral_storage: Annotated[int, BeforeValidator(spec_checks.storage), described(["integer", "string"])] | None = (
+        Field(None, description="Size of the task's disk in GiB, 21 to 200. Left out: 20, which cost nothing extra.")
     )
     sidecars: Annotated[
-        Mapping[
-            Annotated[str, matching(CONTAINER_NAME, "a container's name: letters, digits, - and _")], Sidecar
-        ],
+        Mapping[Annotated[str, matching(CONTAINER_NAME, "a container's name: letters, digits, - and _")], Sidecar],
         FROZEN,
     ] = Field(
         {},
@@ -332,9 +314,7 @@ class JobSpec(Part):
     stop_timeout: StopTimeout | None = Field(
         None, description="Between SIGTERM and SIGKILL; 2 to 120 s, AWS's default is 30 s."
     )
-    tags: Tags = Field(
-        {}, validate_default=True, description="AWS tags of the task and of its definition; at most 40."
-    )
+    tags: Tags = Field({}, validate_default=True, description="AWS tags of the task and of its definition; at most 40.")
     schedule: Annotated[tuple[Schedule, ...], BeforeValidator(spec_checks.one_mapping_or_list)] = Field(
         (), description="When the job runs by itself: one schedule, or a list."
     )
@@ -353,18 +333,13 @@ class JobSpec(Part):
         None, description="A scheduled run that could not be started for so long is given up; 1 min to 24 h."
     )
     jitter: (
-        Annotated[
-            Seconds, AfterValidator(spec_checks.whole_minutes), duration(60, 86_400, "Scheduler allows")
-        ]
-        | None
+        Annotated[Seconds, AfterValidator(spec_checks.whole_minutes), duration(60, 86_400, "Scheduler allows")] | None
     ) = Field(
         None,
         description="A scheduled run starts at a random moment within this time; whole minutes, up to 24 h.",
     )
     paused: Flag = Field(False, description="true: the schedules exist but do not fire.")
-    log_group: LogGroup | None = Field(
-        None, description="CloudWatch log group of the job, instead of the project's."
-    )
+    log_group: LogGroup | None = Field(None, description="CloudWatch log group of the job, instead of the project's.")
     notify: Notify | None = Field(None, description="Whom to tell of failed, recovered and missed runs.")
 
     @model_validator(mode="after")

@@ -57,7 +57,7 @@ def raise_if_inconsistent(spec: JobSpec) -> None:
     found = tuple(inconsistencies(spec))
     if found:
         text = "; ".join(one.message for one in found).replace("{", "{{").replace("}", "}}")
-        raise PydanticCustomError("inconsistent", text, {"found": found})  # type: ignore[arg-type]  # built from literals
+        raise PydanticCustomError("inconsistent", text, {"found": found})
 
 
 def inconsistencies(spec: JobSpec) -> Iterator[Inconsistency]:
@@ -143,13 +143,9 @@ def _sidecars(spec: JobSpec) -> Iterator[Inconsistency]:
     for name, sidecar in spec.sidecars.items():
         path = ("sidecars", name)
         if name == "main":
-            yield Inconsistency(
-                at=path, message="'main' is the job's own container; choose another name", about=()
-            )
+            yield Inconsistency(at=path, message="'main' is the job's own container; choose another name", about=())
         if sidecar.wait_for == "healthy" and sidecar.health_check is None:
-            yield Inconsistency(
-                at=(*path, "wait_for"), message="wait_for: healthy needs a health_check", about=()
-            )
+            yield Inconsistency(at=(*path, "wait_for"), message="wait_for: healthy needs a health_check", about=())
         if sidecar.wait_for in ("complete", "success") and sidecar.essential:
             # BC ecs ContainerDependency: COMPLETE and SUCCESS cannot be set on an essential container.
             yield Inconsistency(

@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import uuid
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 
 #: As in the job: no proxy between 127.0.0.1 and itself.
 direct = build_opener(ProxyHandler({}))
+
+
+class OtherRun(BaseHTTPRequestHandler):
+    """What the collector of another run answers."""
+
+    def do_GET(self) -> None:
+        """Healthy, but not ours."""
+        body = json.dumps({"run_id": "another"}).encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test prints no access log."""
 
 
 def new_run() -> str:
@@ -67,21 +83,23 @@ def test_two_runs_at_once(start: Start, run: Run) -> None:
     assert [1, 2] == [len(stopped(collector)) for collector in collectors]
 
 
-def test_a_taken_port_is_passed_over(start: Start, run: Run) -> None:
-    """When a stranger has the first port, collector and job meet at the next."""
+@pytest.mark.parametrize("stranger", [BaseHTTPRequestHandler, OtherRun])
+def test_a_taken_port_is_passed_over(start: Start, run: Run, stranger: type[BaseHTTPRequestHandler]) -> None:
+    """When a stranger, or another run, has the first port, collector and job meet at the next."""
     me = new_run()
     first = start("sidecar/collector.py", JOBRUNNER_RUN_ID=me)
     port = listening(first)
     stopped(first)
-    with ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler) as stranger:
-        thread = threading.Thread(target=stranger.serve_forever, kwargs={"poll_interval": 0.01})
+    with ThreadingHTTPServer(("127.0.0.1", port), stranger) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             collector = start("sidecar/collector.py", JOBRUNNER_RUN_ID=me)
-            assert port != listening(collector)
-            assert 0 == run("sidecar/main.py", JOBRUNNER_RUN_ID=me).returncode
+            next_port = listening(collector)
+            assert port != next_port
+            assert f"127.0.0.1:{next_port}\n" in run("sidecar/main.py", JOBRUNNER_RUN_ID=me).stdout
         finally:
-            stranger.shutdown()
+            server.shutdown()
             thread.join()
 
 

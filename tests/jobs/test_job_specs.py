@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from job_scripts import ROOT
 
-from jobrunner.core.spec import JobSpec
 from jobrunner.document import Project, load_project
+
+if TYPE_CHECKING:
+    from jobrunner.core.spec import JobSpec
 
 JOBS = ["chatty", "etl", "fail", "hello", "migrate", "sidecar", "slow"]
 

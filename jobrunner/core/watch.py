@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from jobrunner.core import verdict as verdicts
-from jobrunner.core.billing import PriceTable, billed_seconds, cost_usd, tariff_of
 from jobrunner.core.durations import format_duration
+from jobrunner.core.ending import conclude
 from jobrunner.core.events import Finished, PhaseChanged, Warning, WatchEvent  # noqa: A004  our event
 from jobrunner.core.follow import Follow, LogStream, ReadLog, ReadResult
 from jobrunner.core.lifecycle import STOPPED, TaskSnapshot, has_run, later_phase
@@ -22,6 +22,7 @@ from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict
 from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
 
 if TYPE_CHECKING:
+    from jobrunner.core.billing import PriceTable
     from collections.abc import Iterable, Iterator
 
 #: DescribeTasks is asked for again after a fifth of the time that the task has been in its state: a short task
@@ -328,28 +329,17 @@ class Watch:
 
     def _outcome(self, judgement: verdicts.Judgement) -> Outcome:
         subject = self._subject
-        task = self._task or TaskSnapshot(task_arn=subject.task_arn)
-        seconds = billed_seconds(task)
-        tariff = tariff_of(task, region=subject.region, architecture=subject.architecture)
         logs = UNREAD if subject.streams is None else self._follow.report()
-        if self._nothing_ran():
-            logs = LogReport(complete=True, events=0)
-        return Outcome(
+        return conclude(
+            judgement,
+            self._task or TaskSnapshot(task_arn=subject.task_arn),
             run_id=subject.run_id,
             job=subject.job,
             attempt=subject.attempt,
-            verdict=judgement.verdict,
-            reason=judgement.reason,
-            exit_code=judgement.exit_code,
-            detail=judgement.detail,
-            task_arn=subject.task_arn,
-            created_at=task.created_at,
-            pull_started_at=task.pull_started_at,
-            started_at=task.started_at,
-            stopped_at=task.stopped_at,
-            billed_seconds=seconds,
-            cost_usd=cost_usd(seconds, task, tariff, self._prices),
-            logs=logs,
+            region=subject.region,
+            architecture=subject.architecture,
+            prices=self._prices,
+            logs=LogReport(complete=True, events=0) if self._nothing_ran() else logs,
         )
 
 

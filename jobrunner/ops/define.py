@@ -1,0 +1,96 @@
+"""Make sure that the job's task definition exists; register one only if none has the same content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.core import naming
+from jobrunner.errors import AwsRefusedError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobrunner.core.ports import Definition
+    from jobrunner.core.request import TaskDefinition
+    from jobrunner.core.settings import Settings
+    from jobrunner.core.spec import JobSpec
+    from jobrunner.ops.ports import Ports
+
+#: How many older revisions are compared before a new one is registered. A job that goes back to a content
+#: older than that registers it again: harmless, and cheaper than describing hundreds of revisions.
+_REVISIONS_COMPARED = 20
+
+
+def ensure_definition(ports: Ports, definition: TaskDefinition, spec: JobSpec, settings: Settings) -> Definition:
+    """Give the active revision with this content, registering it if there is none.
+
+    The log group is made sure of only together with a new revision: a second run of an unchanged job makes
+    no call that could write.
+    """
+    known = _registered(ports, definition)
+    if known is not None:
+        return known
+    _ensure_log_group(ports, spec, settings)
+    return ports.definitions.register(definition.request())
+
+
+def existing_definition(ports: Ports, name: str) -> Definition:
+    """Give the task definition that a job names.
+
+    Raises:
+        SpecError: There is none, or it is inactive.
+    """
+    found = ports.definitions.describe(name)
+    if found is None or not found.active:
+        state = "does not exist" if found is None else "is inactive"
+        raise SpecError(
+            f"task definition {name} {state} in {ports.connection.region}",
+            hint="aws ecs list-task-definition-families shows those that exist.",
+        )
+    return found
+
+
+def own_container(definition: Definition, wanted: str | None) -> str:
+    """Find the job's own container in an existing task definition.
+
+    Raises:
+        SpecError: The wanted one does not exist, or none is wanted and several could be meant.
+    """
+    names = [container["name"] for container in definition.containers]
+    if wanted is not None:
+        if wanted not in names:
+            raise SpecError(f"{definition.arn} has no container {wanted!r}", hint=f"It has {', '.join(names)}.")
+        return wanted
+    essential = [container["name"] for container in definition.containers if container.get("essential", True)]
+    if naming.MAIN_CONTAINER in names:
+        return naming.MAIN_CONTAINER
+    if len(essential) == 1:
+        return str(essential[0])
+    raise SpecError(
+        f"{definition.arn} has {len(essential)} essential containers: {', '.join(essential)}",
+        hint="Name the job's own with container: in the job; its exit code is the run's.",
+    )
+
+
+def _registered(ports: Ports, definition: TaskDefinition) -> Definition | None:
+    newest = ports.definitions.describe(definition.family)
+    if newest is None or newest.hash == definition.hash:
+        return newest
+    for arn in ports.definitions.revisions(definition.family, _REVISIONS_COMPARED):
+        revision = ports.definitions.describe(arn) if arn != newest.arn else None
+        if revision is not None and revision.active and revision.hash == definition.hash:
+            return revision
+    return None
+
+
+def _ensure_log_group(ports: Ports, spec: JobSpec, settings: Settings) -> None:
+    """Create the log group where we may; where we may not, the task will say if it is missing.
+
+    A task whose log group does not exist fails to start, after a minute, with ResourceInitializationError.
+    """
+    group = spec.log_group or settings.log_group
+    tags: Mapping[str, Any] = {**settings.tags, "jobrunner:project": settings.project}
+    try:
+        ports.logs.ensure_group(group, retention_days=settings.log_retention, tags=tags)
+    except AwsRefusedError as error:
+        ports.audit.record("log_group_not_ensured", {"log_group": group, "error": error.what})

@@ -1,0 +1,172 @@
+"""Find a run by what a person or an orchestrator has of it: id, prefix, task ARN, reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jobrunner.core import naming
+from jobrunner.core.logs import log_sources
+from jobrunner.core.outcome import LogReport, Outcome, Verdict
+from jobrunner.core.record import RunRecord
+from jobrunner.errors import AmbiguousRunError, LocalEndpointError, UnknownRunError
+
+if TYPE_CHECKING:
+    from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.settings import Settings
+    from jobrunner.ops.ports import Ports
+
+#: A record without a task may belong to a process that is just about to call RunTask.
+_LAUNCH_WINDOW = 5.0
+_LISTED = 5
+
+
+def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> RunRecord:
+    """Give the record of a run, from this machine or, failing that, from what ECS still knows.
+
+    Args:
+        ports: The outside.
+        settings: For the cluster to ask about a run that this machine has no record of.
+        name: A run id, an unambiguous prefix of one, a task ARN, or a `RunRef` (as value or text).
+
+    Raises:
+        UnknownRunError: Nobody knows such a run.
+        AmbiguousRunError: The prefix names several.
+        LocalEndpointError: It ran on a local endpoint that has gone, and its end is not known.
+    """
+    if isinstance(name, naming.RunRef) or name.startswith("jobrunner://"):
+        ref = name if isinstance(name, naming.RunRef) else naming.RunRef.parse(name)
+        record = ports.runs.get(ref.run_id) or _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
+    elif naming.is_task_arn(name):
+        record = ports.runs.by_task(name) or _from_task(ports, settings, _cluster_of(name, settings), name)
+    else:
+        record = _by_prefix(ports, settings, name)
+    return _reachable(ports, record)
+
+
+def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
+    """Find the task of a record that has none: its process ended between storing it and ECS's answer.
+
+    Waits until ECS is sure to show a task if there is one. Nothing is started from here: somebody who looks
+    does not expect to start a migration.
+    """
+    if record.task_arn is not None or record.outcome is not None:
+        return record
+    window = max(ports.connection.task_settle, _LAUNCH_WINDOW)
+    while True:
+        tasks = ports.tasks.find(record.cluster, started_by=naming.started_by(record.run_id))
+        if tasks:
+            found = record.with_task(tasks[0])
+            break
+        age = (ports.clock.now() - record.created_at).total_seconds()
+        if age >= window:
+            found = replace(record, outcome=_never_asked(record))
+            break
+        ports.clock.sleep(min(1.0, window - age))
+    ports.runs.save(found)
+    return found
+
+
+def _by_prefix(ports: Ports, settings: Settings, prefix: str) -> RunRecord:
+    prefix = prefix.lower()
+    exact = ports.runs.get(prefix)
+    if exact is not None:
+        return exact
+    found = ports.runs.find(prefix, _LISTED + 1) if prefix else ()
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(f"{record.run_id} ({record.job})" for record in found[:_LISTED])
+        more = " and more" if len(found) > _LISTED else ""
+        raise AmbiguousRunError(f"{prefix!r} names several runs", hint=f"{names}{more}")
+    if naming.is_run_id(prefix):
+        return _from_ecs(ports, settings, settings.cluster, prefix, None)
+    raise UnknownRunError(
+        f"this machine knows no run {prefix!r}",
+        hint="A run that another machine started is found by its complete run id or its task ARN; "
+        "`jobrunner ps` lists what runs now.",
+    )
+
+
+def _from_ecs(ports: Ports, settings: Settings, cluster: str, run_id: str, task_id: str | None) -> RunRecord:
+    tasks = [task_id] if task_id else ports.tasks.find(cluster, started_by=naming.started_by(run_id))
+    if not tasks:
+        raise UnknownRunError(
+            f"neither this machine nor ECS knows run {run_id!r} in cluster {cluster}",
+            hint="ECS forgets a stopped task after about an hour.",
+        )
+    return _from_task(ports, settings, cluster, tasks[0])
+
+
+def _from_task(ports: Ports, settings: Settings, cluster: str, task: str) -> RunRecord:
+    """Build a record from what ECS says of a task; it is stored if jobrunner started the task."""
+    snapshot = ports.tasks.describe(cluster, [task]).get(task)
+    if snapshot is None:
+        raise UnknownRunError(f"ECS does not know task {task}", hint="ECS forgets a stopped task after about an hour.")
+    record = record_of(ports, settings, cluster, snapshot)
+    return ports.runs.add(record) if naming.run_id_of(snapshot.started_by) else record
+
+
+def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot) -> RunRecord:
+    """Build the record of a task that this machine did not start, from ECS's own words.
+
+    The identity comes from the environment overrides, which outlive the tags of a task.
+    """
+    arn = task.task_definition_arn or ""
+    definition = ports.definitions.describe(arn) if arn else None
+    containers = definition.containers if definition else ()
+    names = [container["name"] for container in containers if container.get("essential", True)]
+    identity = task.environment
+    return RunRecord(
+        run_id=identity.get("JOBRUNNER_RUN_ID") or naming.task_id(task.task_arn),
+        job=identity.get("JOBRUNNER_JOB") or arn.rsplit("/", 1)[-1].partition(":")[0],
+        project=settings.project,
+        stage=settings.stage,
+        trigger=identity.get("JOBRUNNER_TRIGGER", "unknown"),
+        created_at=task.created_at or ports.clock.now(),
+        region=ports.connection.region,
+        cluster=cluster,
+        endpoint_url=ports.connection.endpoint_url,
+        endpoint_id=ports.connection.endpoint_id,
+        attempt=int(identity.get("JOBRUNNER_ATTEMPT", "1")),
+        main=naming.MAIN_CONTAINER if naming.MAIN_CONTAINER in names or not names else names[0],
+        logs=log_sources(containers, region=ports.connection.region),
+        architecture=task.architecture or "x86_64",
+        task_arn=task.task_arn,
+    )
+
+
+def _reachable(ports: Ports, record: RunRecord) -> RunRecord:
+    if record.at(ports.connection) or record.outcome is not None:
+        return record
+    if record.endpoint_id is not None:
+        raise LocalEndpointError(
+            f"run {record.run_id} ran on the local endpoint {record.endpoint_url}, which has gone",
+            hint="A local endpoint takes its tasks with it. `jobrunner local` starts one that stays.",
+        )
+    there = record.endpoint_url or f"AWS, region {record.region}"
+    here = ports.connection.endpoint_url or f"AWS, region {ports.connection.region}"
+    raise UnknownRunError(
+        f"run {record.run_id} is at {there}, and this command talks to {here}",
+        hint=f"Name its stage: --stage {record.stage}" if record.stage else None,
+    )
+
+
+def _never_asked(record: RunRecord) -> Outcome:
+    return Outcome(
+        run_id=record.run_id,
+        job=record.job,
+        attempt=record.attempt,
+        verdict=Verdict.NEVER_STARTED,
+        reason="not_sent",
+        exit_code=None,
+        detail="the process that was to start it ended before ECS was asked",
+        billed_seconds=0,
+        logs=LogReport(complete=True, events=0),
+    )
+
+
+def _cluster_of(task_arn: str, settings: Settings) -> str:
+    """Read the cluster from a task ARN; the old short form does not have it."""
+    parts = task_arn.split(":task/", 1)[-1].split("/")
+    return parts[0] if len(parts) > 1 else settings.cluster

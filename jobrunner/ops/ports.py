@@ -1,0 +1,25 @@
+"""The ports that the use cases share, bound to one connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobrunner.core.billing import PriceTable
+    from jobrunner.core.connection import Connection
+    from jobrunner.core.ports import Audit, Clock, Definitions, Logs, Runs, Tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything outside, as the use cases see it."""
+
+    connection: Connection
+    tasks: Tasks
+    definitions: Definitions
+    logs: Logs
+    runs: Runs
+    clock: Clock
+    audit: Audit
+    prices: PriceTable

@@ -1,0 +1,141 @@
+"""Where a run is now, and what runs now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.core import naming
+from jobrunner.core.billing import MINIMUM_SECONDS
+from jobrunner.core.ending import conclude
+from jobrunner.core.outcome import UNREAD, iso
+from jobrunner.core.verdict import judge
+from jobrunner.ops.find import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.outcome import Outcome
+    from jobrunner.core.record import RunRecord
+    from jobrunner.core.settings import Settings
+    from jobrunner.ops.ports import Ports
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """Where a run is.
+
+    Attributes:
+        record: The run.
+        task: What ECS says now; None when it was not asked or no longer knows the task.
+        outcome: The end; None while there is none, or while nobody has observed it.
+    """
+
+    record: RunRecord
+    task: TaskSnapshot | None
+    outcome: Outcome | None
+
+    @property
+    def phase(self) -> str | None:
+        """ECS's word for where the task is; STOPPED for a run that is known to be over."""
+        if self.task is not None and self.task.last_status:
+            return self.task.last_status
+        return "STOPPED" if self.outcome is not None else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the outcome's keys, null where there is no outcome yet, plus phase, trigger and scheduled time."""
+        record, task = self.record, self.task
+        known = self.outcome.to_json() if self.outcome else dict.fromkeys(_OUTCOME_KEYS)
+        running = {
+            "run_id": record.run_id,
+            "job": record.job,
+            "attempt": record.attempt,
+            "task_arn": record.task_arn,
+            "created_at": iso(task.created_at if task and task.created_at else record.created_at),
+            "pull_started_at": iso(task.pull_started_at) if task else None,
+            "started_at": iso(task.started_at) if task else None,
+        }
+        return {
+            **(known if self.outcome else {**known, **running}),
+            "phase": self.phase,
+            "trigger": record.trigger,
+            "scheduled_time": iso(record.scheduled_time),
+        }
+
+
+_OUTCOME_KEYS = (
+    "run_id",
+    "job",
+    "attempt",
+    "verdict",
+    "reason",
+    "exit_code",
+    "detail",
+    "task_arn",
+    "created_at",
+    "pull_started_at",
+    "started_at",
+    "stopped_at",
+    "billed_seconds",
+    "cost_usd",
+    "logs",
+)
+
+
+def billed_so_far(task: TaskSnapshot | None, now: datetime) -> int | None:
+    """Give the seconds that a running task would be billed if it stopped now; None before the image pull."""
+    if task is None or task.pull_started_at is None:
+        return None
+    elapsed = (task.stopped_at or now) - task.pull_started_at
+    return max(int(elapsed.total_seconds()), MINIMUM_SECONDS)
+
+
+def status(ports: Ports, record: RunRecord) -> RunStatus:
+    """Say where a run is; ECS is asked only if the end is not known."""
+    if record.outcome is not None or record.task_arn is None:
+        return RunStatus(record=record, task=None, outcome=record.outcome)
+    task = ports.tasks.describe(record.cluster, [record.task_arn]).get(record.task_arn)
+    if task is None or not task.stopped:
+        return RunStatus(record=record, task=task, outcome=None)
+    # Nobody has observed the end: it is judged now, before ECS forgets the task.
+    outcome = conclude(
+        judge(task, record.main),
+        task,
+        run_id=record.run_id,
+        job=record.job,
+        attempt=record.attempt,
+        region=record.region,
+        architecture=record.architecture,
+        prices=ports.prices,
+        logs=UNREAD,
+    )
+    record = record.with_outcome(outcome)
+    ports.runs.save(record)
+    return RunStatus(record=record, task=task, outcome=outcome)
+
+
+def running(ports: Ports, settings: Settings) -> Sequence[RunStatus]:
+    """List what runs now of this project and stage, whoever started it, oldest first."""
+    arns = ports.tasks.find(settings.cluster, stopped=False)
+    found = ports.tasks.describe(settings.cluster, arns) if arns else {}
+    statuses = [_running(ports, settings, task) for task in found.values() if not task.stopped]
+    ours = [one for one in statuses if one is not None]
+    return sorted(ours, key=lambda one: one.record.created_at)
+
+
+def _running(ports: Ports, settings: Settings, task: TaskSnapshot) -> RunStatus | None:
+    record = ports.runs.by_task(task.task_arn)
+    if record is None and _ours(task, settings):
+        record = record_of(ports, settings, settings.cluster, task)
+    if record is None or (record.project, record.stage) != (settings.project, settings.stage):
+        return None
+    return RunStatus(record=record, task=task, outcome=None)
+
+
+def _ours(task: TaskSnapshot, settings: Settings) -> bool:
+    """Tell by its family whether a task is of this project and stage."""
+    job = task.environment.get("JOBRUNNER_JOB")
+    family = (task.task_definition_arn or "").rsplit("/", 1)[-1].partition(":")[0]
+    return bool(job) and family == naming.family(project=settings.project, stage=settings.stage, job=str(job))

@@ -9,34 +9,26 @@ everything else is in the task definition, so that one revision serves all runs 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
+from jobrunner.core.ecs_json import is_templated, needed, pairs, present, tags_of
 from jobrunner.core.outcome import iso
 from jobrunner.core.params import substitute
 from jobrunner.core.sizes import size_problem, smallest_memory
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from jobrunner.core.options import RunOptions
     from jobrunner.core.settings import Settings
-    from jobrunner.core.spec import JobSpec, Sidecar
+    from jobrunner.core.spec import JobSpec
 
 #: "The total character limit for overrides is 8192, including the JSON formatting" (RunTask, API reference).
 OVERRIDES_LIMIT = 8192
-#: Tags of a task or a task definition (TagResource, API reference).
-TAGS_LIMIT = 50
-#: The tag that carries a task definition's content hash.
-HASH_TAG = "jobrunner:hash"
-
-_ARCHITECTURES = {"x86_64": "X86_64", "arm64": "ARM64"}
-_WAIT_FOR = {"started": "START", "healthy": "HEALTHY", "complete": "COMPLETE", "success": "SUCCESS"}
-_TEMPLATE = "${{"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,63 +40,10 @@ class RunIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskDefinition:
-    """The RegisterTaskDefinition request of a job.
-
-    Attributes:
-        body: The request, without the hash's own tag.
-        hash: SHA-256 of the content that makes a difference: all but the tags.
-    """
-
-    body: Mapping[str, Any]
-    hash: str
-
-    @property
-    def family(self) -> str:
-        """The family, to which ECS adds a revision."""
-        return str(self.body["family"])
-
-    def request(self) -> dict[str, Any]:
-        """Give the request as sent."""
-        return {**self.body, "tags": [*self.body["tags"], {"key": HASH_TAG, "value": self.hash}]}
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunRequest:
     """The RunTask request of one attempt of a run."""
 
     body: Mapping[str, Any]
-
-
-def task_definition(spec: JobSpec, settings: Settings) -> TaskDefinition | None:
-    """Build the task definition of a job; None when it names an existing one.
-
-    Raises:
-        SpecError: A setting that Fargate demands is missing.
-    """
-    if spec.task_definition is not None:
-        return None
-    content = {
-        "family": naming.family(project=settings.project, stage=settings.stage, job=spec.name),
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": str(spec.cpu),
-        "memory": str(spec.memory),
-        "runtimePlatform": {
-            "cpuArchitecture": _ARCHITECTURES[spec.architecture],
-            "operatingSystemFamily": "LINUX",
-        },
-        "executionRoleArn": _needed(spec.execution_role or settings.execution_role, "execution_role", settings),
-        **_present("taskRoleArn", spec.task_role or settings.task_role),
-        **_present("ephemeralStorage", spec.ephemeral_storage and {"sizeInGiB": spec.ephemeral_storage}),
-        "containerDefinitions": [
-            _main_container(spec, settings),
-            *(_sidecar(name, sidecar, spec, settings) for name, sidecar in sorted(spec.sidecars.items())),
-        ],
-    }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return TaskDefinition(body={**content, "tags": _tags(spec, settings)}, hash=digest)
 
 
 def run_request(
@@ -140,7 +79,7 @@ def run_request(
         "networkConfiguration": {"awsvpcConfiguration": _network(spec, settings)},
         "overrides": overrides,
         "enableECSManagedTags": True,
-        "tags": _tags(spec, settings, {"jobrunner:run-id": identity.run_id}),
+        "tags": tags_of(spec, settings, {"jobrunner:run-id": identity.run_id}),
         "startedBy": naming.started_by(identity.run_id),
         "clientToken": naming.client_token(identity.run_id, identity.attempt),
     }
@@ -165,85 +104,6 @@ def resolve_params(spec: JobSpec, given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _main_container(spec: JobSpec, settings: Settings) -> dict[str, Any]:
-    static = {name: value for name, value in spec.environment.items() if _TEMPLATE not in value}
-    command = spec.command if not _templated(spec.command) else None
-    waits = [
-        {"containerName": name, "condition": _WAIT_FOR[sidecar.wait_for]}
-        for name, sidecar in sorted(spec.sidecars.items())
-        if sidecar.wait_for
-    ]
-    s3_files = [file for file in spec.env_file if file.startswith("arn:")]
-    return {
-        "name": naming.MAIN_CONTAINER,
-        "image": spec.image,
-        "essential": True,
-        **_process(spec.entrypoint, command, spec.working_directory),
-        "environment": _pairs(static),
-        **_present("environmentFiles", [{"value": file, "type": "s3"} for file in s3_files]),
-        **_present("secrets", _secrets(spec.secrets)),
-        **_present("dependsOn", waits),
-        **_present("stopTimeout", spec.stop_timeout),
-        **_surroundings(spec, settings),
-    }
-
-
-def _sidecar(name: str, sidecar: Sidecar, spec: JobSpec, settings: Settings) -> dict[str, Any]:
-    check = sidecar.health_check
-    return {
-        "name": name,
-        "image": sidecar.image,
-        "essential": sidecar.essential,
-        **_process(sidecar.entrypoint, sidecar.command, sidecar.working_directory),
-        "environment": _pairs(sidecar.environment),
-        **_present("secrets", _secrets(sidecar.secrets)),
-        **_present("cpu", sidecar.cpu),
-        **_present("memory", sidecar.memory),
-        **_present("stopTimeout", sidecar.stop_timeout),
-        **_present("healthCheck", check and _health_check(check)),
-        **_surroundings(spec, settings),
-    }
-
-
-def _health_check(check: Any) -> dict[str, Any]:
-    return {
-        "command": list(check.command),
-        **_present("interval", check.interval),
-        **_present("timeout", check.timeout),
-        **_present("retries", check.retries),
-        **_present("startPeriod", check.start_period),
-    }
-
-
-def _process(entrypoint: Iterable[str] | None, command: Iterable[str] | None, directory: str | None) -> dict[str, Any]:
-    return {
-        **_present("entryPoint", entrypoint and list(entrypoint)),
-        **_present("command", command and list(command)),
-        **_present("workingDirectory", directory),
-    }
-
-
-def _surroundings(spec: JobSpec, settings: Settings) -> dict[str, Any]:
-    """Give what every container of a job has.
-
-    `mode` is explicit because AWS's default has been non-blocking since 2025-06-25, which drops lines when its
-    buffer is full. The init process makes signals reach programs that, as process 1, would ignore them, and
-    collects what they leave behind.
-    """
-    return {
-        "linuxParameters": {"initProcessEnabled": True},
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": spec.log_group or settings.log_group,
-                "awslogs-region": _needed(settings.region, "region", settings),
-                "awslogs-stream-prefix": spec.name,
-                "mode": "blocking",
-            },
-        },
-    }
-
-
 def _overrides(spec: JobSpec, options: RunOptions, identity: RunIdentity, container: str) -> dict[str, Any]:
     params = resolve_params(spec, options.params)
     clash = sorted(set(options.environment) & set(spec.secrets))
@@ -254,24 +114,24 @@ def _overrides(spec: JobSpec, options: RunOptions, identity: RunIdentity, contai
         )
     existing = spec.task_definition is not None
     environment = {
-        name: substitute(value, params) for name, value in spec.environment.items() if existing or _TEMPLATE in value
+        name: substitute(value, params) for name, value in spec.environment.items() if existing or is_templated(value)
     }
     variables = _identity_variables(spec, options, identity)
     environment |= options.environment
     environment |= variables
-    override: dict[str, Any] = {"name": container, "environment": _pairs(environment)}
+    override: dict[str, Any] = {"name": container, "environment": pairs(environment)}
     command = _command(spec, options, params)
     if command is not None:
         override["command"] = command
     # A sidecar knows its run as well: it is the only thing that tells the containers of two runs apart.
-    sidecars = [{"name": name, "environment": _pairs(variables)} for name in sorted(spec.sidecars)]
+    sidecars = [{"name": name, "environment": pairs(variables)} for name in sorted(spec.sidecars)]
     return {"containerOverrides": [override, *sidecars], **_size(spec, options)}
 
 
 def _command(spec: JobSpec, options: RunOptions, params: Mapping[str, str]) -> list[str] | None:
     if options.args is not None:
         return list(options.args)
-    in_overrides = _templated(spec.command) or spec.task_definition is not None
+    in_overrides = is_templated(*(spec.command or ())) or spec.task_definition is not None
     if spec.command is None or not in_overrides:
         return None
     return [substitute(word, params) for word in spec.command]
@@ -304,7 +164,7 @@ def _size(spec: JobSpec, options: RunOptions) -> dict[str, str]:
         memory = memory or (spec.memory if "memory" in spec.model_fields_set else smallest_memory(cpu))
         if problem := size_problem(cpu, memory):
             raise SpecError(problem)
-    return {**_present("cpu", cpu and str(cpu)), **_present("memory", memory and str(memory))}
+    return {**present("cpu", cpu and str(cpu)), **present("memory", memory and str(memory))}
 
 
 def _capacity(capacity: str) -> dict[str, Any]:
@@ -320,35 +180,12 @@ def _network(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     own, common = spec.network, settings.network
     public = own.assign_public_ip if own.assign_public_ip is not None else common.assign_public_ip
     return {
-        "subnets": list(_needed(own.subnets or common.subnets, "network.subnets", settings)),
+        "subnets": list(needed(own.subnets or common.subnets, "network.subnets", settings)),
         "securityGroups": list(
-            _needed(own.security_groups or common.security_groups, "network.security_groups", settings)
+            needed(own.security_groups or common.security_groups, "network.security_groups", settings)
         ),
         "assignPublicIp": "ENABLED" if public else "DISABLED",
     }
-
-
-def _needed(value: Any, key: str, settings: Settings) -> Any:
-    if value:
-        return value
-    where = f"stage {settings.stage}" if settings.stage else "this project (no stage is named)"
-    variable = "JOBRUNNER_" + key.upper().replace(".", "__")
-    hint = f"Set it in jobrunner.yaml, or as {variable}; `--local` needs none."
-    raise SpecError(f"{key} is not set for {where}, and Fargate needs it", hint=hint)
-
-
-def _tags(spec: JobSpec, settings: Settings, more: Mapping[str, str] | None = None) -> list[dict[str, str]]:
-    tags = {
-        **settings.tags,
-        **spec.tags,
-        "jobrunner:project": settings.project,
-        "jobrunner:job": spec.name,
-        **_present("jobrunner:stage", settings.stage),
-        **(more or {}),
-    }
-    if len(tags) >= TAGS_LIMIT:
-        raise SpecError(f"job {spec.name} has {len(tags)} tags with the project's; ECS takes {TAGS_LIMIT - 1}")
-    return [{"key": key, "value": value} for key, value in sorted(tags.items())]
 
 
 def _check_length(overrides: Mapping[str, Any]) -> None:
@@ -358,19 +195,3 @@ def _check_length(overrides: Mapping[str, Any]) -> None:
             f"the overrides of this run have {length} characters, and ECS takes {OVERRIDES_LIMIT}",
             hint="Put large values into an object in S3 and pass its name, or into the job's own environment.",
         )
-
-
-def _templated(words: Iterable[str] | None) -> bool:
-    return any(_TEMPLATE in word for word in words or ())
-
-
-def _pairs(environment: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in sorted(environment.items())]
-
-
-def _secrets(secrets: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "valueFrom": source} for name, source in sorted(secrets.items())]
-
-
-def _present(key: str, value: Any) -> dict[str, Any]:
-    return {} if value is None or value == [] else {key: value}

@@ -8,22 +8,22 @@ are impossible here: the log's tail lost at the stop, and the hot loop on an emp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from jobrunner.core import verdict as verdicts
 from jobrunner.core.durations import format_duration
 from jobrunner.core.ending import conclude
 from jobrunner.core.events import Finished, PhaseChanged, Warning, WatchEvent  # noqa: A004  our event
-from jobrunner.core.follow import Follow, LogStream, ReadLog, ReadResult
+from jobrunner.core.follow import Follow
 from jobrunner.core.lifecycle import STOPPED, TaskSnapshot, has_run, later_phase
 from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict
 from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
 
 if TYPE_CHECKING:
-    from jobrunner.core.billing import PriceTable
     from collections.abc import Iterable, Iterator
+
+    from jobrunner.core.billing import PriceTable
 
 #: DescribeTasks is asked for again after a fifth of the time that the task has been in its state: a short task
 #: is seen to end at once, a long one costs few calls, and no answer is later than a fifth of what it took.
@@ -38,111 +38,6 @@ _LONGEST_BACKOFF = 20.0
 _CLOCK_SKEW = 60.0
 #: Questions due within this time are asked together.
 _TOGETHER = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is watched.
-
-    Attributes:
-        run_id: The run's id.
-        job: The job's name.
-        attempt: From 1.
-        task_arn: The task of this attempt.
-        main: The job's own container.
-        streams: The log streams to follow; None to watch without logs.
-        blind: Why the log of some container cannot be read (another log driver, …).
-        region: For the price.
-        architecture: As asked for; for the price, where ECS does not say.
-        launched_at: When RunTask was called.
-        deadline: When the run times out; None for never.
-        timeout: The timeout that gave the deadline, in seconds.
-    """
-
-    run_id: str
-    job: str
-    attempt: int
-    task_arn: str
-    main: str
-    streams: tuple[LogStream, ...] | None
-    region: str
-    architecture: str
-    launched_at: datetime
-    blind: tuple[str, ...] = ()
-    deadline: datetime | None = None
-    timeout: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long what may pass is waited for, in seconds; see `Connection`."""
-
-    log_settle: float
-    task_settle: float
-    unreachable: float
-
-
-@dataclass(frozen=True)
-class DescribeTask:
-    """The question: where is the task?"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StopTask:
-    """The request: stop the task, for this reason."""
-
-    reason: str
-
-
-Ask: TypeAlias = DescribeTask | ReadLog | StopTask
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSeen:
-    """The answer of DescribeTasks; None when it says MISSING."""
-
-    task: TaskSnapshot | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageRead:
-    """The answer to a `ReadLog`."""
-
-    question: ReadLog
-    answer: ReadResult
-
-
-@dataclass(frozen=True)
-class StopAccepted:
-    """ECS has been told to stop the task."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallFailed:
-    """DescribeTasks or StopTask could not be carried out."""
-
-    ask: DescribeTask | StopTask
-    error: AwsError
-
-
-Observation: TypeAlias = TaskSeen | PageRead | StopAccepted | CallFailed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """What became known, and what to do next.
-
-    Attributes:
-        events: In order; the last one of the last step is `Finished`.
-        wait: Seconds to wait before the asks; 0 to go on at once.
-        asks: What to ask then; empty only in the last step.
-        outcome: The end; None while there is more.
-    """
-
-    events: tuple[WatchEvent, ...]
-    wait: float = 0.0
-    asks: tuple[Ask, ...] = ()
-    outcome: Outcome | None = None
 
 
 class Watch:

@@ -10,8 +10,8 @@ from jobrunner.errors import AwsRefusedError, SpecError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobrunner.core.definition import TaskDefinition
     from jobrunner.core.ports import Definition
-    from jobrunner.core.request import TaskDefinition
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
     from jobrunner.ops.ports import Ports

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobrunner.core import naming, request
+from jobrunner.core.definition import task_definition
 from jobrunner.core.logs import log_sources
 from jobrunner.core.outcome import LogReport, Outcome, Verdict
 from jobrunner.core.record import RunRecord
@@ -35,7 +36,7 @@ def check(spec: JobSpec, settings: Settings, options: RunOptions) -> None:
     Raises:
         SpecError: With what is missing or illegal.
     """
-    definition = request.task_definition(spec, settings)
+    definition = task_definition(spec, settings)
     name = definition.family if definition else str(spec.task_definition)
     identity = request.RunIdentity(run_id=naming.run_id_from(bytes(10)))
     request.run_request(spec, settings, options, identity, task_definition=name)
@@ -114,7 +115,7 @@ def _store(
 
 
 def _definition(ports: Ports, spec: JobSpec, settings: Settings) -> Definition:
-    definition = request.task_definition(spec, settings)
+    definition = task_definition(spec, settings)
     if definition is None:
         return define.existing_definition(ports, str(spec.task_definition))
     return define.ensure_definition(ports, definition, spec, settings)

@@ -75,17 +75,23 @@ Ask: TypeAlias = DescribeTask | ReadLog | StopTask
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSeen:
-    """The answer of DescribeTasks; None when it says MISSING."""
+    """The answer of DescribeTasks, and when it came; None when it says MISSING."""
 
     task: TaskSnapshot | None
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageRead:
-    """The answer to a `ReadLog`."""
+    """The answer to a `ReadLog`.
+
+    `asked` is when the question was asked, not when the answer came: only a question that was asked after the
+    containers' end can prove that there is no more.
+    """
 
     question: ReadLog
     answer: ReadResult
+    asked: datetime
 
 
 @dataclass(frozen=True)

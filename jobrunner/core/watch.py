@@ -17,6 +17,19 @@ from jobrunner.core.ending import conclude
 from jobrunner.core.events import Finished, PhaseChanged, Warning, WatchEvent  # noqa: A004  our event
 from jobrunner.core.follow import Follow
 from jobrunner.core.lifecycle import STOPPED, TaskSnapshot, has_run, later_phase
+from jobrunner.core.observations import (
+    Ask,
+    CallFailed,
+    DescribeTask,
+    Observation,
+    PageRead,
+    Patience,
+    Step,
+    StopAccepted,
+    StopTask,
+    Subject,
+    TaskSeen,
+)
 from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict
 from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
 
@@ -113,11 +126,12 @@ class Watch:
     def _take(self, observation: Observation, now: datetime) -> Iterator[WatchEvent]:
         match observation:
             case TaskSeen(task=TaskSnapshot() as task):
-                yield from self._take_task(task, now)
+                yield from self._take_task(task, observation.at)
             case TaskSeen():
-                self._take_missing(now.timestamp())
+                self._take_missing(observation.at.timestamp())
             case PageRead():
-                self._follow.take(observation.question, observation.answer, asked=now.timestamp())
+                asked = observation.asked.timestamp()
+                self._follow.take(observation.question, observation.answer, asked=asked)
             case StopAccepted():
                 self._stop_due = None
                 self._look_due = now.timestamp()

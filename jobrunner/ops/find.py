@@ -53,16 +53,12 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
     if record.task_arn is not None or record.outcome is not None:
         return record
     window = max(ports.connection.task_settle, _LAUNCH_WINDOW)
-    while True:
-        tasks = ports.tasks.find(record.cluster, started_by=naming.started_by(record.run_id))
-        if tasks:
-            found = record.with_task(tasks[0])
-            break
+    while not (tasks := ports.tasks.find(record.cluster, started_by=naming.started_by(record.run_id))):
         age = (ports.clock.now() - record.created_at).total_seconds()
         if age >= window:
-            found = replace(record, outcome=_never_asked(record))
             break
         ports.clock.sleep(min(1.0, window - age))
+    found = record.with_task(tasks[0]) if tasks else replace(record, outcome=_never_asked(record))
     ports.runs.save(found)
     return found
 

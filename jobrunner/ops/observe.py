@@ -9,7 +9,7 @@ from jobrunner.core import naming
 from jobrunner.core.events import Finished, Started, WatchEvent
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.follow import ReadLog
-from jobrunner.core.watch import (
+from jobrunner.core.observations import (
     Ask,
     CallFailed,
     Observation,
@@ -19,8 +19,8 @@ from jobrunner.core.watch import (
     StopTask,
     Subject,
     TaskSeen,
-    Watch,
 )
+from jobrunner.core.watch import Watch
 from jobrunner.errors import AwsError
 
 if TYPE_CHECKING:
@@ -117,14 +117,16 @@ class Observer:
     def _answer(self, ask: Ask) -> Observation:
         ports, record = self._ports, self._record
         if isinstance(ask, ReadLog):
-            return PageRead(question=ask, answer=ports.logs.read(ask))
+            asked = ports.clock.now()
+            return PageRead(question=ask, answer=ports.logs.read(ask), asked=asked)
         task_arn = record.task_arn or ""
         try:
             if isinstance(ask, StopTask):
                 ports.tasks.stop(record.cluster, task_arn, ask.reason)
                 ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": ask.reason})
                 return StopAccepted()
-            return TaskSeen(task=ports.tasks.describe(record.cluster, [task_arn]).get(task_arn))
+            task = ports.tasks.describe(record.cluster, [task_arn]).get(task_arn)
+            return TaskSeen(task=task, at=ports.clock.now())
         except AwsError as error:
             return CallFailed(ask=ask, error=error)
 

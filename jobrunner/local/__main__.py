@@ -1,0 +1,74 @@
+"""`python -m jobrunner.local`: serve the endpoint until SIGINT, SIGTERM, or the owner's end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from jobrunner.core import local_stage
+from jobrunner.local.foreground import Foreground
+from jobrunner.local.registry import exports
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        foreground = Foreground(
+            port=options.port,
+            workdir=options.workdir,
+            region=options.region,
+            startup=options.startup,
+            deprovision=options.deprovision,
+            state_dir=options.state_dir,
+            owner_fd=options.owner_fd,
+            linger=options.linger,
+        )
+    except OSError as error:
+        sys.stderr.write(f"the local endpoint cannot listen on port {options.port}: {error.strerror}\n")
+        return 1
+    with foreground:
+        if options.ready_fd is not None:
+            with os.fdopen(options.ready_fd, "w") as ready:
+                json.dump(foreground.info.document(), ready)
+        else:
+            sys.stdout.write("\n".join(exports(foreground.info)) + "\n")
+            sys.stdout.flush()
+        sys.stderr.write("Tasks run as processes of this machine; images are not pulled.\n")
+        foreground.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m jobrunner.local", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--workdir", type=_directory, default=Path.cwd(), help="where containers run")
+    parser.add_argument("--region", default=local_stage.REGION)
+    parser.add_argument("--startup", type=_seconds, default=0.0, help="simulated seconds until RUNNING")
+    parser.add_argument("--deprovision", type=_seconds, default=0.0, help="simulated seconds until STOPPED")
+    parser.add_argument("--state-dir", type=Path, help="where to register, so that others find this endpoint")
+    parser.add_argument("--ready-fd", type=int, help="descriptor to write the endpoint's description to")
+    parser.add_argument("--owner-fd", type=int, help="pipe whose end means that the owner has gone")
+    parser.add_argument("--linger", type=_seconds, help="end after so many seconds without tasks and requests")
+    return parser
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a directory")
+    return path.absolute()
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 to 86400")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

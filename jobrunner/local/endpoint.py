@@ -1,0 +1,180 @@
+"""The endpoint: server, moto, tasks and logs put together."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from importlib.metadata import version
+from jobrunner.core import local_stage
+from jobrunner.local.ecs_api import EcsApi, TaskStore
+from jobrunner.local.engine import TaskEngine
+from jobrunner.local.events import TaskEvents
+from jobrunner.local.logs_api import LogsApi
+from jobrunner.local.moto_state import MotoState
+from jobrunner.local.registry import EndpointInfo, connection_for
+from jobrunner.local.server import Server
+from jobrunner.local.task_run import Surroundings
+from jobrunner.local.wire import ApiError, Reply, Request, error_reply, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from jobrunner.core.connection import Connection
+
+    #: Looks at a request before anything else; an answer of its own, or None to let it pass. May raise
+    #: DropConnectionError to close the connection, or ApiError.
+    Interceptor = Callable[[Request], Reply | None]
+
+_META: Final = "/_jobrunner/"
+
+
+class Endpoint:
+    """An AWS endpoint on 127.0.0.1 that really executes tasks.
+
+    Args:
+        port: 0 takes a free one.
+        workdir: Where containers run; the current directory by default.
+        region: Of the built-in cluster, network and roles. Requests for every region are served.
+        startup: Simulated seconds from RunTask to RUNNING.
+        deprovision: Simulated seconds from the containers' end to STOPPED.
+        interceptors: Look at each request first; the place for faults on order.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        workdir: str | os.PathLike[str] | None = None,
+        region: str = local_stage.REGION,
+        startup: float = 0.0,
+        deprovision: float = 0.0,
+        interceptors: Sequence[Interceptor] = (),
+    ) -> None:
+        self.id = uuid.uuid4().hex
+        self.region = region
+        self.workdir = os.path.abspath(workdir or os.getcwd())  # noqa: PTH100, PTH109 - a text for other processes
+        self.started_at = time.time()
+        self.owned = False
+        self.last_request = time.monotonic()
+        self.interceptors = list(interceptors)
+        self.moto = MotoState(region)
+        self.store = TaskStore()
+        self._server = Server(self, port)
+        self.url = self._server.url
+        self.events = TaskEvents(self.moto, time.time)
+        around = Surroundings(
+            url=self.url,
+            workdir=self.workdir,
+            startup=startup,
+            deprovision=deprovision,
+            moto=self.moto,
+            clock=time.time,
+            published=self.events.publish,
+        )
+        self.engine = TaskEngine(around, self.store, self._idle)
+        ecs = EcsApi(self.moto, self.engine, self.store, time.time)
+        self._operations = {**ecs.operations, **LogsApi(self.moto).operations}
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
+            threading.Thread(target=self.moto.load, name="moto", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Answer requests from now on. Those that need moto wait until it is loaded."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop listening, end the tasks, and kill what is left of them."""
+        self._server.shutdown()
+        self.engine.close()
+        self.events.close()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def info(self) -> EndpointInfo:
+        """Where and what it is."""
+        return EndpointInfo(
+            id=self.id,
+            url=self.url,
+            pid=os.getpid(),
+            region=self.region,
+            workdir=self.workdir,
+            started_at=self.started_at,
+            owned=self.owned,
+        )
+
+    @property
+    def connection(self) -> Connection:
+        """How clients reach it."""
+        return connection_for(self.info)
+
+    def _idle(self) -> None:
+        self.last_request = time.monotonic()
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def answer(self, request: Request) -> Reply | None:
+        """The reply, or None if moto has it."""
+        self.last_request = time.monotonic()
+        try:
+            for intercept in self.interceptors:
+                reply = intercept(request)
+                if reply is not None:
+                    return reply
+            operation = self._operations.get(request.target)
+            if operation is not None:
+                return operation(request)
+        except ApiError as error:
+            return error_reply(error)
+        if request.path.startswith(_META):
+            return self._meta(request.path.removeprefix(_META))
+        return None
+
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Everything that is moto's."""
+        service = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split("/")[3:4]
+        try:
+            return self.moto.wsgi(service[0] if service else "")(environ, start_response)
+        except ApiError as error:
+            reply = error_reply(error)
+            start_response(f"{reply.status} Error", [("Content-Type", reply.content_type), *reply.headers])
+            return [reply.body]
+
+    def _meta(self, name: str) -> Reply:
+        if name == "health":
+            return json_reply({"status": "ok"})
+        if name == "endpoint":
+            return json_reply(
+                {
+                    **self.info.document(),
+                    "version": version("jobrunner"),
+                    "cluster": local_stage.CLUSTER,
+                    "tasks_running": self.engine.running,
+                }
+            )
+        return json_reply({"message": f"There is no {_META}{name}"}, status=404)
+
+
+@contextmanager
+def serve(**settings: Any) -> Iterator[Endpoint]:
+    """An endpoint in this process, for the time of a `with` block. Takes `Endpoint`'s arguments.
+
+    moto keeps its state per process: two endpoints of one process share clusters, task definitions, log groups,
+    rules and queues, but not tasks.
+    """
+    endpoint = Endpoint(**settings)
+    endpoint.start()
+    try:
+        yield endpoint
+    finally:
+        endpoint.close()
+
+

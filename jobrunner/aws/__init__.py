@@ -1,0 +1,48 @@
+"""AWS behind the ports of `core.ports`: the only package that imports boto3 and botocore.
+
+`connection` makes clients, `tasks`, `definitions`, `logs` and `audit` are the gateways, `wire` turns documents into
+values, `faults` is the one table of errors, `raw_json` makes the frequent answers fast to read. Importing any of
+them imports nothing of boto3: that happens with the first call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobrunner.aws.audit import NoAudit, WatchtowerAudit
+from jobrunner.aws.connection import Clients, open_clients
+from jobrunner.aws.definitions import EcsDefinitions
+from jobrunner.aws.logs import CloudWatchLogs
+from jobrunner.aws.tasks import EcsTasks
+
+if TYPE_CHECKING:
+    from jobrunner.core.connection import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateways:
+    """AWS's side of the ports, on one connection.
+
+    Attributes:
+        audit: Writes nothing when there is no audit log group; `audit.trouble` says afterwards what went wrong.
+        clients: What the others share; `close()` closes the kept connections.
+    """
+
+    tasks: EcsTasks
+    definitions: EcsDefinitions
+    logs: CloudWatchLogs
+    audit: WatchtowerAudit | NoAudit
+    clients: Clients
+
+
+def open_gateways(connection: Connection, *, audit_log_group: str | None = None) -> Gateways:
+    """Bind the ports to a connection; nothing is imported from boto3, read or called yet."""
+    clients = open_clients(connection)
+    return Gateways(
+        tasks=EcsTasks(clients),
+        definitions=EcsDefinitions(clients),
+        logs=CloudWatchLogs(clients),
+        audit=WatchtowerAudit(clients, audit_log_group) if audit_log_group else NoAudit(),
+        clients=clients,
+    )

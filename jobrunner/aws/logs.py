@@ -1,0 +1,120 @@
+"""CloudWatch Logs: GetLogEvents, and a log group with its retention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.aws import faults
+from jobrunner.aws.raw_json import answer_of
+from jobrunner.core.follow import LogPage, ReadLater, StreamAbsent, Unreadable
+from jobrunner.errors import AwsRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobrunner.aws.connection import Clients
+    from jobrunner.core.follow import ReadLog, ReadResult
+
+#: "The maximum is 10,000 log events" or 1 MiB, whichever comes first (GetLogEvents, API reference).
+_PAGE = 10_000
+_READ = "logs:GetLogEvents"
+
+
+class CloudWatchLogs:
+    """`ports.Logs` on CloudWatch Logs."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def read(self, question: ReadLog) -> ReadResult:
+        """Read a page; see `ports.Logs.read`."""
+        stream = question.stream
+        # startFromHead also with a token: "If you are using a previous nextForwardToken value as the nextToken
+        # …, you must specify true" (GetLogEvents, API reference). Without it, the first page is the newest one.
+        request: dict[str, Any] = {
+            "logGroupName": stream.group,
+            "logStreamName": stream.name,
+            "startFromHead": True,
+            "limit": _PAGE,
+        }
+        if question.token is not None:
+            request["nextToken"] = question.token
+        try:
+            answer = answer_of(self._clients.logs().get_log_events(**request))
+        except Exception as error:
+            ours = _unread(error, group=stream.group)
+            if ours is None:
+                raise
+            return ours
+        return _page(answer)
+
+    def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:
+        """Create the log group if it does not exist; see `ports.Logs.ensure_group`.
+
+        The retention of a group that exists is its owner's, and is left alone.
+
+        Raises:
+            AwsRefusedError: Also for a group of the class INFREQUENT_ACCESS or DELIVERY, whose logs
+                GetLogEvents does not give.
+        """
+        kind = self._class_of(group)
+        if kind is not None:
+            _check_class(group, kind)
+            return False
+        client = self._clients.logs()
+        request: dict[str, Any] = {"logGroupName": group, **({"tags": dict(tags)} if tags else {})}
+        with faults.translated("logs:CreateLogGroup", f"create the log group {group}"):
+            try:
+                client.create_log_group(**request)
+            except Exception as error:
+                # Another run of the same job was a moment faster.
+                if faults.is_client_error(error) and faults.code_of(error) == "ResourceAlreadyExistsException":
+                    return False
+                raise
+        with faults.translated("logs:PutRetentionPolicy", f"set the retention of the log group {group}"):
+            client.put_retention_policy(logGroupName=group, retentionInDays=retention_days)
+        return True
+
+    def _class_of(self, group: str) -> str | None:
+        """Give the class of a log group, or None if there is none of that name."""
+        with faults.translated("logs:DescribeLogGroups", f"look for the log group {group}"):
+            pages = self._clients.logs().get_paginator("describe_log_groups")
+            for page in pages.paginate(logGroupNamePrefix=group):
+                for one in page.get("logGroups") or ():
+                    if one.get("logGroupName") == group:
+                        return str(one.get("logGroupClass") or "STANDARD")
+        return None
+
+
+def _page(answer: Mapping[str, Any]) -> ReadResult:
+    token = answer.get("nextForwardToken")
+    if not token:
+        return ReadLater(reason=f"{_READ} answered without a token: what answered may not be AWS")
+    events = answer.get("events") or ()
+    return LogPage(
+        timestamps=[event["timestamp"] for event in events],
+        messages=[event["message"] for event in events],
+        token=token,
+    )
+
+
+def _unread(error: Exception, *, group: str) -> ReadResult | None:
+    """Give what an exception says of the log; None if it is not botocore's."""
+    if faults.is_client_error(error) and faults.code_of(error) == "ResourceNotFoundException":
+        # "The specified log group does not exist." or "The specified log stream does not exist."
+        return StreamAbsent(group_absent="log group" in faults.message_of(error).lower())
+    ours = faults.translate(error, where=_READ, doing=f"read the log group {group}")
+    if ours is None:
+        return None
+    if isinstance(ours, AwsRefusedError):
+        return Unreadable(reason=ours.what)
+    return ReadLater(reason=ours.what)
+
+
+def _check_class(group: str, kind: str) -> None:
+    if kind != "STANDARD":
+        raise AwsRefusedError(
+            f"the log group {group} has the class {kind}, and its logs cannot be read with GetLogEvents",
+            where="logs:DescribeLogGroups",
+            hint="Use a log group of the class STANDARD: a group's class cannot be changed.",
+        )

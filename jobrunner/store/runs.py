@@ -1,0 +1,248 @@
+"""The records of runs, in a SQLite file of the user.
+
+A record is on the disk before the call that starts its task, so it must survive the machine: `synchronous` is FULL.
+In WAL mode NORMAL survives a killed process, but may lose the last commits when the power goes ("PRAGMA
+synchronous", sqlite.org), and then a task would run that nobody knows of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.core.record import RunRecord
+from jobrunner.errors import StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+FILE = "runs.sqlite"
+#: Raised with every change of the tables; older versions of jobrunner then refuse the file.
+SCHEMA_VERSION = 1
+#: How long a process waits for another one's commit.
+_BUSY_SECONDS = 15.0
+
+_SCHEMA = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    job TEXT NOT NULL,
+    project TEXT NOT NULL,
+    stage TEXT,
+    created_at INTEGER NOT NULL, -- microseconds since the epoch
+    task_arn TEXT,
+    finished INTEGER NOT NULL,
+    record TEXT NOT NULL
+);
+CREATE INDEX runs_by_time ON runs (created_at);
+CREATE INDEX runs_by_job ON runs (job, created_at);
+CREATE INDEX runs_by_task ON runs (task_arn) WHERE task_arn IS NOT NULL;
+CREATE INDEX runs_unfinished ON runs (created_at) WHERE finished = 0;
+"""
+_COLUMNS = "run_id, job, project, stage, created_at, task_arn, finished, record"
+_VALUES = ":run_id, :job, :project, :stage, :created_at, :task_arn, :finished, :record"
+_UPDATE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
+_NEWEST = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open_runs(state_dir: Path) -> SqliteRuns:
+    """Give the store of a state directory. Nothing is created or read before it is used."""
+    return SqliteRuns(state_dir / FILE)
+
+
+class SqliteRuns:
+    """`ports.Runs` in a SQLite file.
+
+    Safe from several threads (one connection behind a lock), from several processes, and after a fork.
+
+    Args:
+        path: The file; it is created (0600) with its directory (0700) when it is first used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._open: tuple[int, sqlite3.Connection] | None = None
+        self._inherited: tuple[int, sqlite3.Connection] | None = None
+
+    def add(self, record: RunRecord) -> RunRecord:
+        """Store a new record durably; see `ports.Runs.add`."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT record FROM runs WHERE run_id = ?", (record.run_id,)).fetchone()
+            if row is None:
+                connection.execute(f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES})", _row(record))  # noqa: S608
+        return record if row is None else self._record(row)
+
+    def save(self, record: RunRecord) -> None:
+        """Replace the record of that run id; see `ports.Runs.save`."""
+        with self._transaction() as connection:
+            connection.execute(
+                f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (run_id) DO UPDATE SET {_UPDATE}",  # noqa: S608
+                _row(record),
+            )
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """Give the record of a run id, or None."""
+        return next(iter(self._select("WHERE run_id = ?", run_id)), None)
+
+    def find(self, prefix: str, limit: int = 10) -> Sequence[RunRecord]:
+        """Give records whose run id starts so, newest first."""
+        return self._select(f"WHERE run_id >= ? AND run_id < ? {_NEWEST}", prefix, prefix + "\U0010ffff", limit)
+
+    def by_task(self, task_arn: str) -> RunRecord | None:
+        """Give the record of a task, or None."""
+        return next(iter(self._select(f"WHERE task_arn = ? {_NEWEST}", task_arn, 1)), None)
+
+    def recent(self, *, job: str | None = None, unfinished: bool = False, limit: int = 100) -> Sequence[RunRecord]:
+        """Give records, newest first."""
+        terms = [*(["job = ?"] if job is not None else []), *(["finished = 0"] if unfinished else [])]
+        where = f"WHERE {' AND '.join(terms)} " if terms else ""
+        return self._select(f"{where}{_NEWEST}", *([job] if job is not None else []), limit)
+
+    def close(self) -> None:
+        """Release the file; the next use opens it again."""
+        with self._lock:
+            if self._open is not None and self._open[0] == os.getpid():
+                self._open[1].close()
+                self._open = None
+
+    def _select(self, clause: str, *values: object) -> Sequence[RunRecord]:
+        with self._lock, self._errors():
+            rows = self._connection().execute(f"SELECT record FROM runs {clause}", values).fetchall()  # noqa: S608
+        return [self._record(row) for row in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors():
+            connection = self._connection()
+            # IMMEDIATE: a transaction that reads first and writes later fails when another one wrote in between.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _connection(self) -> sqlite3.Connection:
+        """Give this process's connection.
+
+        One that was open when the process forked may be neither used nor closed in the child ("How to corrupt
+        an SQLite database file", 2.6): it is kept, so that nothing closes it.
+        """
+        if self._open is None or self._open[0] != os.getpid():
+            self._inherited = self._open
+            self._open = (os.getpid(), self._connect())
+        return self._open[1]
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3  # noqa: PLC0415  `--help` and `validate` do without
+
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Created here for its mode; SQLite gives the same one to the files beside it (-wal, -shm).
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if self._version(connection) == SCHEMA_VERSION:
+            return
+        _prefer_wal(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        # Asked again inside: another process may have just made the tables.
+        if self._version(connection) == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the run store was written by a newer jobrunner (schema {version}, known here: {SCHEMA_VERSION})",
+                where=str(self._path),
+                hint="Upgrade jobrunner, or set JOBRUNNER_STATE_DIR to another directory.",
+            )
+        return version
+
+    def _record(self, row: tuple[str]) -> RunRecord:
+        try:
+            return RunRecord.from_json(json.loads(row[0]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"a record in the run store cannot be read: {error!r}", where=str(self._path), hint=self._aside()
+            ) from error
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        import sqlite3  # noqa: PLC0415  as in _connect
+
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            if not isinstance(error, (OSError, sqlite3.OperationalError)):
+                self.close()
+            raise StoreError(
+                f"the run store cannot be used: {error}", where=str(self._path), hint=self._hint(error)
+            ) from error
+
+    def _hint(self, error: Exception) -> str:
+        import sqlite3  # noqa: PLC0415  as in _connect
+
+        said = str(error).lower()
+        if "locked" in said or "busy" in said:
+            return f"Another process has held it for over {_BUSY_SECONDS:g} s; look who uses it, and try again."
+        if "full" in said or "no space" in said:
+            return "Make room on the disk, or set JOBRUNNER_STATE_DIR to a directory that has some."
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        if damaged or "no such" in said or "already exists" in said:
+            return self._aside()
+        return "Make the directory writable, or set JOBRUNNER_STATE_DIR to one that is."
+
+    def _aside(self) -> str:
+        return (
+            f"The file is damaged, or not jobrunner's. Move it aside (`mv {self._path} {self._path}.damaged`) and a new one is made; "
+            "runs that ECS still knows can be named by their task ARN."
+        )
+
+
+def _prefer_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer not wait for each other; the file keeps the mode.
+
+    It is no condition: on a network file system, or while another process opens the same new file, SQLite keeps
+    its rollback journal, which is as durable.
+    """
+    import sqlite3  # noqa: PLC0415  as in _connect
+
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": record.run_id,
+        "job": record.job,
+        "project": record.project,
+        "stage": record.stage,
+        "created_at": (record.created_at - _EPOCH) // timedelta(microseconds=1),
+        "task_arn": record.task_arn,
+        "finished": record.outcome is not None,
+        "record": json.dumps(record.to_json(), separators=(",", ":")),
+    }

@@ -1,11 +1,11 @@
 """An AWS endpoint on 127.0.0.1 that really executes ECS tasks, for any AWS client.
 
-moto's server gives the protocols and the state of clusters, task definitions, log groups, rules, queues, secrets, roles and
-networks. This package adds what moto lacks:
+moto's server gives the protocols and the state of clusters, task definitions, log groups, rules, queues, secrets,
+roles and networks. This package adds what moto lacks:
 
     server       HTTP/1.1 on 127.0.0.1; the hot operations are answered before WSGI      wire     requests and replies
-    ecs_api      RunTask, StopTask, DescribeTasks, ListTasks      checks, tokens, orders, task
-    logs_api     PutLogEvents, GetLogEvents, FilterLogEvents      log_store, streams, filter_pattern
+    ecs_api      RunTask, StopTask, DescribeTasks, ListTasks      checks, tokens, orders, task, ecs_beside, metadata
+    logs_api     PutLogEvents, GetLogEvents, FilterLogEvents      log_store, log_chunk, streams, filter_pattern
     engine       tasks execute: task_run → container_run → output → awslogs      environment, secrets
     supervise    a process of its own that owns the containers and leaves none behind      processes
     events       ECS Task State Change events to the targets of rules

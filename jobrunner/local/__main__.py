@@ -7,10 +7,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from jobrunner.core import local_stage
 from jobrunner.local.foreground import Foreground
 from jobrunner.local.registry import exports
+
+_MAX_SECONDS: Final = 86_400
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,8 +68,8 @@ def _directory(text: str) -> Path:
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 <= value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 to 86400")
+    if not 0 <= value <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 to {_MAX_SECONDS}")
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.local.log_store import SEPARATOR
+from jobrunner.local.log_chunk import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +69,18 @@ def _cut(line: bytes) -> list[bytes]:
     pieces = []
     while len(line) > MAX_LINE:
         end = MAX_LINE
-        while end > MAX_LINE - 4 and line[end] & 0xC0 == 0x80:  # a continuation byte of UTF-8
+        while end > MAX_LINE - 4 and _continues(line[end]):
             end -= 1
-        if line[end] & 0xC0 == 0x80:  # no UTF-8 at all
+        if _continues(line[end]):  # no UTF-8 at all
             end = MAX_LINE
         pieces.append(line[:end])
         line = line[end:]
     return [*pieces, line]
+
+
+def _continues(byte: int) -> bool:
+    """Whether a byte is inside a character of UTF-8, not its first one."""
+    return byte >> 6 == 0b10
 
 
 class AwsLogs:

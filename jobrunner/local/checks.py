@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from jobrunner.core.sizes import FARGATE_SIZES, parse_cpu, parse_memory
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 MAX_OVERRIDES: Final = 8192
 MAX_TAGS: Final = 50
+MAX_TAG_KEY: Final = 128
+MAX_TAG_VALUE: Final = 256
 MAX_COUNT: Final = 10
+MAX_WEIGHT: Final = 1_000
+MAX_BASE: Final = 100_000
+EPHEMERAL_GIB: Final = range(21, 201)
 MAX_SUBNETS: Final = 16
 MAX_SECURITY_GROUPS: Final = 5
 MAX_STRATEGY_ITEMS: Final = 20
@@ -58,7 +64,9 @@ def check_request(asked: dict[str, Any]) -> None:
     if not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
         invalid(f"Count must be between 1 and {MAX_COUNT}.")
     if asked.get("launchType") and asked.get("capacityProviderStrategy"):
-        invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+        invalid(
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+        )
     if asked.get("launchType", "FARGATE") not in {"FARGATE", "EC2", "EXTERNAL", "MANAGED_INSTANCES"}:
         invalid("launch type should be one of [EC2,FARGATE,EXTERNAL,MANAGED_INSTANCES]")
     if asked.get("propagateTags") == "SERVICE":
@@ -78,8 +86,8 @@ def check_tags(tags: list[dict[str, str]]) -> None:
     for key, value in zip(keys, (tag.get("value") or "" for tag in tags), strict=True):
         if key.lower().startswith("aws:"):
             invalid("Tag keys that start with aws: are reserved for system use.")
-        if not 1 <= len(key) <= 128 or len(value) > 256:
-            invalid("A tag key has 1 to 128 characters, and a tag value at most 256.")
+        if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
+            invalid(f"A tag key has 1 to {MAX_TAG_KEY} characters, and a tag value at most {MAX_TAG_VALUE}.")
     if len(set(keys)) < len(keys):
         invalid("Duplicate tag keys found. Tag keys must be unique.")
 
@@ -90,7 +98,22 @@ def check_definition(definition: TaskDefinition | None) -> TaskDefinition:
         refuse("TaskDefinition not found.")
     if definition.status != "ACTIVE":
         refuse("TaskDefinition is inactive")
+    check_dependencies(definition.container_definitions)
     return definition
+
+
+def check_dependencies(containers: list[dict[str, Any]]) -> None:
+    """No container waits for one that does not exist, or, in the end, for itself. ECS refuses it at registration."""
+    needs = {
+        container["name"]: {entry["containerName"] for entry in container.get("dependsOn") or []}
+        for container in containers
+    }
+    if unknown := sorted(set().union(*needs.values()) - needs.keys()):
+        refuse(f"Container dependency {unknown[0]} does not exist in the task definition.")
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        refuse(f"The container dependencies form a cycle: {' -> '.join(error.args[1])}")
 
 
 def check_network(asked: dict[str, Any], definition: TaskDefinition) -> None:
@@ -108,14 +131,16 @@ def check_network(asked: dict[str, Any], definition: TaskDefinition) -> None:
     if len(subnets) > MAX_SUBNETS:
         invalid(f"There is a limit of {MAX_SUBNETS} subnets that can be specified per awsvpcConfiguration.")
     if len(groups) > MAX_SECURITY_GROUPS:
-        invalid(f"There is a limit of {MAX_SECURITY_GROUPS} security groups that can be specified per awsvpcConfiguration.")
+        invalid(
+            f"There is a limit of {MAX_SECURITY_GROUPS} security groups that can be specified per awsvpcConfiguration."
+        )
 
 
 def check_overrides(overrides: dict[str, Any], definition: TaskDefinition) -> None:
     """Short enough, of containers that exist, and not of a secret's variable."""
     if len(json.dumps(overrides)) > MAX_OVERRIDES:
         invalid(f"Container Overrides length must be at most {MAX_OVERRIDES}")
-    containers = {container["name"]: container for container in definition.container_definitions}
+    containers: dict[str, dict[str, Any]] = {found["name"]: found for found in definition.container_definitions}
     for override in overrides.get("containerOverrides") or []:
         name = override.get("name")
         if name not in containers:
@@ -137,7 +162,7 @@ def placement(asked: dict[str, Any], cluster: Cluster, definition: TaskDefinitio
     With neither a launch type nor a strategy the cluster's default strategy decides; a cluster without one means
     EC2, which has no instances here.
     """
-    strategy = asked.get("capacityProviderStrategy") or []
+    strategy: list[dict[str, Any]] = asked.get("capacityProviderStrategy") or []
     if not asked.get("launchType") and not strategy:
         strategy = cluster.default_capacity_provider_strategy or []
     if strategy:
@@ -165,7 +190,7 @@ def check_strategy(strategy: list[dict[str, Any]], cluster: Cluster) -> None:
             )
         if name not in FARGATE_PROVIDERS:
             invalid(f"The local endpoint has no instances for the capacity provider '{name}'.")
-        if not 0 <= item.get("weight", 0) <= 1000 or not 0 <= item.get("base", 0) <= 100_000:
+        if not 0 <= item.get("weight", 0) <= MAX_WEIGHT or not 0 <= item.get("base", 0) <= MAX_BASE:
             invalid("A capacity provider has a weight from 0 to 1000 and a base from 0 to 100000.")
     if sum(1 for item in strategy if item.get("base")) > 1:
         invalid("Only one capacity provider in a capacity provider strategy can have a base.")
@@ -208,6 +233,6 @@ def ephemeral(overrides: dict[str, Any], definition: TaskDefinition) -> int:
     if not asked:
         return 20
     gib = int(asked["sizeInGiB"])
-    if not 21 <= gib <= 200:
+    if gib not in EPHEMERAL_GIB:
         invalid("Ephemeral storage size must be between 21 GiB and 200 GiB.")
     return gib

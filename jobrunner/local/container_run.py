@@ -23,9 +23,7 @@ _DEFAULT_STOP_TIMEOUT = 30.0
 class Spawner(Protocol):
     """Who starts processes; see `processes.Supervisor`."""
 
-    async def spawn(
-        self, argv: list[str], *, environment: Mapping[str, str], directory: str, output: int
-    ) -> Process:
+    async def spawn(self, argv: list[str], *, environment: Mapping[str, str], directory: str, output: int) -> Process:
         """Start one."""
 
     def signal(self, process: Process, number: int) -> None:

@@ -57,7 +57,7 @@ class TaskStore:
     def find(self, region: str, cluster: str, name: str) -> Task | None:
         """A task of a cluster by its id or ARN."""
         parts = name.split("/")
-        if len(parts) == 3 and parts[1] != cluster:
+        if len(parts) > 2 and parts[-2] != cluster:  # noqa: PLR2004 - arn…:task/cluster/id
             return None
         return self._tasks.get((region, cluster), {}).get(parts[-1])
 
@@ -179,5 +179,3 @@ def _check_filters(asked: dict[str, Any]) -> None:
 
 def _answer(tasks: list[bytes], failures: list[dict[str, str]]) -> Reply:
     return Reply(body=b'{"tasks":[%b],"failures":%b}' % (b",".join(tasks), dumps(failures)))
-
-

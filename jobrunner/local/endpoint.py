@@ -7,11 +7,13 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from importlib.metadata import version
 from jobrunner.core import local_stage
+from jobrunner.local import metadata
 from jobrunner.local.ecs_api import EcsApi, TaskStore
+from jobrunner.local.ecs_beside import EcsBeside
 from jobrunner.local.engine import TaskEngine
 from jobrunner.local.events import TaskEvents
 from jobrunner.local.logs_api import LogsApi
@@ -78,7 +80,11 @@ class Endpoint:
         )
         self.engine = TaskEngine(around, self.store, self._idle)
         ecs = EcsApi(self.moto, self.engine, self.store, time.time)
-        self._operations = {**ecs.operations, **LogsApi(self.moto).operations}
+        self._operations: dict[str, Callable[[Request], Reply | None]] = {
+            **ecs.operations,
+            **EcsBeside(self.moto, self.store).operations,
+            **LogsApi(self.moto).operations,
+        }
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=self.moto.load, name="moto", daemon=True),
@@ -136,6 +142,8 @@ class Endpoint:
             return error_reply(error)
         if request.path.startswith(_META):
             return self._meta(request.path.removeprefix(_META))
+        if request.path.startswith(metadata.PREFIX) and not request.service:
+            return metadata.describe(self.store, request.path)
         return None
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -176,5 +184,3 @@ def serve(**settings: Any) -> Iterator[Endpoint]:
         yield endpoint
     finally:
         endpoint.close()
-
-

@@ -97,9 +97,7 @@ class TaskEngine:
             if not self._runs:
                 self._idle()
 
-    async def spawn(
-        self, argv: list[str], *, environment: Mapping[str, str], directory: str, output: int
-    ) -> Process:
+    async def spawn(self, argv: list[str], *, environment: Mapping[str, str], directory: str, output: int) -> Process:
         """Start a process; after the loss of a supervisor there is a new one."""
         if self._supervisor.lost:
             lost, self._supervisor = self._supervisor, Supervisor(self._loop)

@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,9 +19,7 @@ ACCESS_KEY_ID: Final = "jobrunner-local"
 SECRET_ACCESS_KEY: Final = "jobrunner-local"  # noqa: S105 - opens nothing
 
 
-def container_environment(
-    container: Container, task: Task, *, url: str, secrets: Mapping[str, str]
-) -> dict[str, str]:
+def container_environment(container: Container, task: Task, *, url: str, secrets: Mapping[str, str]) -> dict[str, str]:
     """The environment of a container's process.
 
     A container on Fargate knows nothing of the machine that called RunTask, so little is inherited: enough that
@@ -64,5 +61,3 @@ def client_environment(url: str, region: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         "AWS_DEFAULT_REGION": region,
     }
-
-

@@ -65,7 +65,7 @@ class TaskEvents:
             for rule in rules:
                 try:
                     rule.send_to_targets(json.loads(json.dumps(event)))
-                except Exception:  # a target that moto cannot deliver to must not cost the others their event
+                except Exception:  # noqa: BLE001 - a target that moto cannot deliver to must not cost the others their event
                     _log.exception("rule %s: an event could not be delivered", rule.name)
 
     def _rules(self, region: str) -> list[Any]:

@@ -49,9 +49,7 @@ class Foreground:
         linger: float | None,
     ) -> None:
         _adopt_orphans()
-        self._endpoint = Endpoint(
-            port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision
-        )
+        self._endpoint = Endpoint(port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision)
         self._owner = owner_fd
         self._linger = linger
         self._state_dir = state_dir

@@ -1,13 +1,14 @@
 """PutLogEvents, GetLogEvents and FilterLogEvents, as CloudWatch Logs answers them.
 
-Source of the rules: botocore's model of logs 2014-03-28, and the API reference. Every other operation of Logs is moto's,
-on the same streams.
+Source of the rules: botocore's model of logs 2014-03-28, and the API reference. Every other operation of Logs is
+moto's, on the same streams.
 """
 
 from __future__ import annotations
 
 import heapq
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.local import filter_pattern
@@ -196,7 +197,7 @@ def _check_batch(events: list[dict[str, Any]]) -> None:
     if sum(len(event["message"].encode("utf-8", "replace")) + _EVENT_OVERHEAD for event in events) > _BATCH_BYTES:
         raise ApiError("InvalidParameterException", f"Upload too large: it exceeds the limit of {_BATCH_BYTES} bytes")
     times = [event["timestamp"] for event in events]
-    if any(earlier > later for earlier, later in zip(times, times[1:], strict=False)):
+    if any(earlier > later for earlier, later in pairwise(times)):
         raise ApiError(
             "InvalidParameterException",
             "Log events in a single PutLogEvents request must be in chronological order.",
@@ -220,9 +221,7 @@ def _split_by_age(events: list[dict[str, Any]], now: int) -> tuple[list[dict[str
     return events[old : len(events) - new], rejected
 
 
-def _merged(
-    streams: list[Stream], token: str | None, start_time: int | None
-) -> Iterator[tuple[str, Stream, Event]]:
+def _merged(streams: list[Stream], token: str | None, start_time: int | None) -> Iterator[tuple[str, Stream, Event]]:
     """The events of all streams in time order, with a key that is the event's id; those behind a token only."""
     after = _parse_filter_token(token)
 

@@ -93,13 +93,13 @@ class MotoState:
     # -- backends ----------------------------------------------------------------------------------------------
 
     def ecs(self, region: str) -> EC2ContainerServiceBackend:
-        """moto's ECS of a region."""
+        """The ECS backend of a region."""
         self._wait()
         backend: EC2ContainerServiceBackend = _of_region(self._ecs.ecs_backends, region)
         return backend
 
     def logs(self, region: str) -> LogsBackend:
-        """moto's CloudWatch Logs of a region."""
+        """The CloudWatch Logs backend of a region."""
         self._wait()
         backend: LogsBackend = _of_region(self._logs.logs_backends, region)
         return backend
@@ -113,7 +113,7 @@ class MotoState:
         return self.ecs(region).clusters.get(name.rpartition("/")[2])
 
     def definition(self, region: str, name: str) -> TaskDefinition | None:
-        """A task definition by `family`, `family:revision` or ARN, or None. A family means its latest ACTIVE revision."""
+        """A task definition by `family` (its latest ACTIVE revision), `family:revision` or ARN, or None."""
         family, _, revision = name.rpartition("/")[2].partition(":")
         revisions = self.ecs(region).task_definitions.get(family, {})
         if revision:
@@ -124,7 +124,7 @@ class MotoState:
     # -- the WSGI application ----------------------------------------------------------------------------------
 
     def wsgi(self, service: str) -> Callable[..., Iterable[bytes]]:
-        """moto's application, after the built-in resources that the service may be asked about were made."""
+        """The WSGI application of moto, after the built-in resources that the service may be asked about were made."""
         self._wait()
         self._provision(service)
         application: Callable[..., Iterable[bytes]] = self._application()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.local import checks
@@ -59,15 +60,13 @@ def make_tasks(
     return tasks
 
 
-def _containers(
-    definition: TaskDefinition, overrides: dict[str, Any], arn_base: str, task_id: str
-) -> list[Container]:
+def _containers(definition: TaskDefinition, overrides: dict[str, Any], arn_base: str, task_id: str) -> list[Container]:
     by_name = {override["name"]: override for override in overrides.get("containerOverrides") or []}
     return [
         Container(
             definition=_overridden(found, by_name.get(found["name"], {})),
             arn=f"{arn_base}/{new_id()}",
-            runtime_id=f"{task_id}-{abs(hash((task_id, found['name']))) % 10**10:010d}",
+            runtime_id=f"{task_id}-{zlib.crc32(str(found['name']).encode()):010d}",
         )
         for found in definition.container_definitions
     ]

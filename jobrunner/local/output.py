@@ -6,6 +6,7 @@ import fcntl
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jobrunner.local.awslogs import AwsLogs, LineSplitter
@@ -31,10 +32,8 @@ class Output:
         self._read, self.write_end = os.pipe()
         os.set_blocking(self._read, False)
         if sys.platform == "linux":
-            try:  # fewer, larger reads; over the user's limit of pipe memory the default stays
+            with suppress(OSError):  # fewer, larger reads; over the user's limit of pipe memory the default stays
                 fcntl.fcntl(self._read, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-            except OSError:
-                pass
         self._open = True
         loop.add_reader(self._read, self._readable)
 

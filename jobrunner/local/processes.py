@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import os
@@ -13,13 +12,16 @@ import struct
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping, Sequence
 
 _SCRIPT = Path(__file__).with_name("supervise.py")
+_HEAD = struct.Struct("!I")
 
 
 class SpawnError(Exception):
@@ -121,7 +123,7 @@ class Supervisor:
 
     def _post(self, frame: dict[str, Any], descriptor: int | None) -> None:
         data = json.dumps(frame).encode()
-        self._outbox.put((struct.pack("!I", len(data)) + data, descriptor))
+        self._outbox.put((_HEAD.pack(len(data)) + data, descriptor))
 
     def _write(self) -> None:
         while (item := self._outbox.get()) is not None:
@@ -134,26 +136,22 @@ class Supervisor:
             finally:
                 if descriptor is not None:
                     os.close(descriptor)
-        try:
+        with suppress(OSError):  # the supervisor has gone already
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # the supervisor has gone already
 
     def _read(self) -> None:
         with self._socket.makefile("rb") as stream:
             try:
-                while len(head := stream.read(4)) == 4:
-                    (length,) = struct.unpack("!I", head)
+                while len(head := stream.read(_HEAD.size)) == _HEAD.size:
+                    (length,) = _HEAD.unpack(head)
                     self._tell(self._received, json.loads(stream.read(length)))
             except (OSError, ValueError):
                 pass  # cut off in the middle of a frame: the same as the end
         self._tell(self._ended)
 
     def _tell(self, callback: Any, *arguments: Any) -> None:
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
 
     # -- in the loop -------------------------------------------------------------------------------------------
 
@@ -177,10 +175,8 @@ class Supervisor:
             if not started.done():
                 started.set_exception(SupervisorLostError())
         for process in self._running.values():
-            try:
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
             if not process.exited.done():
                 process.exited.set_exception(SupervisorLostError())
                 process.exited.exception()  # marks it as seen: a task that is being cancelled may never look

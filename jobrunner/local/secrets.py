@@ -15,6 +15,10 @@ from jobrunner.core import local_stage
 #: arn:aws:secretsmanager:region:account:secret:name, before the optional parts.
 _SECRET_ARN_PARTS: Final = 7
 
+_FAILED: Final = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+)
+
 
 class SecretError(Exception):
     """A secret cannot be read; the text is the stopped reason."""
@@ -54,8 +58,7 @@ def _secret(source: str, region: str) -> str:
     document = json.loads(text)
     if key not in document:
         raise SecretError(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-            f"unable to retrieve secret from asm: service call has been retried 1 time(s): "
+            f"{_FAILED}unable to retrieve secret from asm: service call has been retried 1 time(s): "
             f"retrieved secret from Secrets Manager did not contain json key {key}"
         )
     return _plain(document[key])
@@ -75,8 +78,8 @@ def _parameter(source: str, region: str) -> str:
     parameter = backend.get_parameter(name) or backend.get_parameter(name.lstrip("/"))
     if parameter is None:
         raise SecretError(
-            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-            f"unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid parameters: {name}"
+            f"{_FAILED}unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
+            f"invalid parameters: {name}"
         )
     return str(parameter.response_object(decrypt=True)["Value"])
 
@@ -84,7 +87,6 @@ def _parameter(source: str, region: str) -> str:
 def _words(source: str, region: str, error: Exception) -> str:
     store = "asm" if ":secretsmanager:" in source else "ssm"
     return (
-        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
-        f"unable to retrieve secret from {store}: service call has been retried 1 time(s): "
+        f"{_FAILED}unable to retrieve secret from {store}: service call has been retried 1 time(s): "
         f"failed to fetch secret {source} from {region}: {getattr(error, 'message', None) or error}"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import socket
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Everything listens here and nowhere else: the endpoint runs commands for whoever reaches it.
 HOST = "127.0.0.1"
+
+_MAX_LINE: Final = 65_536
 
 
 class Front(Protocol):
@@ -39,16 +41,16 @@ class _Handler(WSGIRequestHandler):
     # Headers and body of moto's answers leave in two writes; with Nagle's algorithm the second waits for
     # the delayed acknowledgement of the first, 40 ms.
     disable_nagle_algorithm = True
-    rbufsize = 65_536
+    rbufsize = _MAX_LINE
 
     server: Server
     _body: bytes
 
     def handle_one_request(self) -> None:
-        self.raw_requestline = self.rfile.readline(65_537)
+        self.raw_requestline = self.rfile.readline(_MAX_LINE + 1)
         if not self.raw_requestline:
             self.close_connection = True
-        elif len(self.raw_requestline) > 65_536:
+        elif len(self.raw_requestline) > _MAX_LINE:
             self.requestline, self.request_version, self.command = "", "", ""
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
         elif self.parse_request():

@@ -51,7 +51,7 @@ class Stream(_MotoStream):  # type: ignore[misc]  # moto is not typed
 
     @events.setter
     def events(self, value: Sequence[Any]) -> None:
-        """moto's constructor starts with an empty list."""
+        """Ignored: the constructor of moto starts with an empty list."""
 
     @property
     def stored_bytes(self) -> int:
@@ -60,7 +60,7 @@ class Stream(_MotoStream):  # type: ignore[misc]  # moto is not typed
 
     @stored_bytes.setter
     def stored_bytes(self, value: int) -> None:
-        """moto's constructor starts with 0."""
+        """Ignored: the constructor of moto starts with 0."""
 
     def to_describe_dict(self) -> dict[str, Any]:
         """The stream as DescribeLogStreams shows it."""

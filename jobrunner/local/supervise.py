@@ -27,9 +27,11 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from typing import Any, NoReturn
 
 LINUX = sys.platform == "linux"
+HEAD = struct.Struct("!I")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 RESET_SIGNALS = (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGXFSZ)
@@ -56,7 +58,6 @@ class Supervisor:
         self.firsts: dict[int, int] = {}  # id of a container → its first process
         self.keepers: dict[int, int] = {}  # keeper → id of its container
         self.wake, self.wake_write = os.pipe()
-        os.set_blocking(self.wake, False)
         os.set_blocking(self.wake_write, False)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -101,17 +102,17 @@ class Supervisor:
         """Read what is there, and do it. False at the end of the stream."""
         data, descriptors, _, _ = socket.recv_fds(self.endpoint, 262_144, 64)
         for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - positional only
         self.descriptors += descriptors
         if not data:
             return False
         self.buffer += data
-        while len(self.buffer) >= 4:
-            (length,) = struct.unpack_from("!I", self.buffer)
-            if len(self.buffer) < 4 + length:
+        while len(self.buffer) >= HEAD.size:
+            end = HEAD.size + HEAD.unpack_from(self.buffer)[0]
+            if len(self.buffer) < end:
                 break
-            frame = json.loads(self.buffer[4 : 4 + length])
-            self.buffer = self.buffer[4 + length :]
+            frame = json.loads(self.buffer[HEAD.size : end])
+            self.buffer = self.buffer[end:]
             self.perform(frame)
         return True
 
@@ -125,7 +126,7 @@ class Supervisor:
     def send(self, **frame: Any) -> None:
         """Tell the endpoint something."""
         data = json.dumps(frame).encode()
-        self.endpoint.sendall(struct.pack("!I", len(data)) + data)
+        self.endpoint.sendall(HEAD.pack(len(data)) + data)
 
     def spawn(self, frame: dict[str, Any], output: int) -> None:
         """Start a container: a keeper, and the first process below it."""
@@ -255,10 +256,8 @@ def kill_children() -> None:
 
 def signal_group(first: int, number: int) -> None:
     """Signal a process group; one that has gone is fine."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
         os.killpg(first, number)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-        pass
 
 
 def read_all(descriptor: int) -> bytes:
@@ -277,10 +276,8 @@ def exit_status(status: int) -> int:
 
 def kill(pid: int) -> None:
     """SIGKILL one process; one that has gone is fine."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def read(path: str) -> bytes:

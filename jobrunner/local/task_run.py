@@ -1,4 +1,4 @@
-"""The life of one task: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED.
+"""The life of one task, from PROVISIONING to STOPPED, in the order of ECS.
 
 Source of the order: developer guide, "Amazon ECS task lifecycle". Everything here happens in the event loop's thread;
 each `_publish()` is a change that DescribeTasks and the state-change events show.
@@ -71,7 +71,7 @@ class TaskRun:
                 await self._execute()
             except _NeverStartedError as error:
                 self._end("TaskFailedToStart", str(error))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a defect here must end the task, not hang it
                 _log.exception("task %s", self.task.arn)
                 self._end("TaskFailedToStart", f"The local endpoint failed: {error!r}")
             await self._wind_down()

@@ -117,7 +117,7 @@ class Step:
     Attributes:
         events: In order; the last one of the last step is `Finished`.
         wait: Seconds to wait before the asks; 0 to go on at once.
-        asks: What to ask then; empty only in the last step.
+        asks: What to ask then. Empty while only time is waited for (a deadline): then just advance again.
         outcome: The end; None while there is more.
     """
 

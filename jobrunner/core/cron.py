@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from jobrunner.core.wording import listed, quoted
+
 MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -21,8 +23,13 @@ MACROS = {
 }
 EXAMPLE = 'for instance "30 2 * * *" (02:30 every day) or @daily'
 
-_MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_DAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], 1
+    )
+}
+_DAYS = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])}
 _LONGEST = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
 _ITEM = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Z]{3})(?:-([0-9]{1,4}|[A-Z]{3}))?)(?:/([0-9]{1,4}))?")
 
@@ -33,14 +40,15 @@ class _Field:
     low: int
     high: int
     names: dict[str, int]
+    end: int  # where `*` and `a/n` end: 7 is Sunday once more, and only a number that somebody writes
 
 
 _FIELDS = (
-    _Field(name="minute", low=0, high=59, names={}),
-    _Field(name="hour", low=0, high=23, names={}),
-    _Field(name="day of the month", low=1, high=31, names={}),
-    _Field(name="month", low=1, high=12, names=_MONTHS),
-    _Field(name="day of the week", low=0, high=7, names=_DAYS),
+    _Field(name="minute", low=0, high=59, names={}, end=59),
+    _Field(name="hour", low=0, high=23, names={}, end=23),
+    _Field(name="day of the month", low=1, high=31, names={}, end=31),
+    _Field(name="month", low=1, high=12, names=_MONTHS, end=12),
+    _Field(name="day of the week", low=0, high=7, names=_DAYS, end=6),
 )
 
 
@@ -82,7 +90,7 @@ def parse_cron(text: str) -> Cron:
         any_weekday=fields[4] == "*",
     )
     if cron.any_weekday and all(min(days) > _LONGEST[month] for month in months):
-        raise ValueError(f"cron {text!r} never fires: no such month has a day {min(days)}")
+        raise ValueError(f"cron {quoted(text)} never fires: no such month has a day {min(days)}")
     return cron
 
 
@@ -90,12 +98,12 @@ def _split(text: str) -> list[str]:
     stripped = text.strip()
     if stripped.startswith("@"):
         return _macro(stripped)
-    if re.match(r"(cron|rate|at)\s*\(", stripped, re.I):
-        raise ValueError(f"cron {text!r} is AWS's syntax; write Unix cron, {EXAMPLE}")
+    if re.match(r"(cron|rate|at)\s*\(", stripped, re.IGNORECASE):
+        raise ValueError(f"cron {quoted(text)} is AWS's syntax; write Unix cron, {EXAMPLE}")
     fields = stripped.split()
     if len(fields) != len(_FIELDS):
-        reason = "seconds and years are not supported" if len(fields) in (6, 7) else "minute, hour, day, month, weekday"
-        raise ValueError(f"cron {text!r} has {len(fields)} fields instead of five ({reason}); {EXAMPLE}")
+        more = "seconds and years do not exist here" if len(fields) > len(_FIELDS) else "minute hour day month weekday"
+        raise ValueError(f"cron {quoted(text)} has {len(fields)} fields instead of five ({more}); {EXAMPLE}")
     return fields
 
 
@@ -103,7 +111,7 @@ def _macro(text: str) -> list[str]:
     if text.lower() == "@reboot":
         raise ValueError("cron '@reboot' has no meaning on Fargate: nothing boots")
     if text.lower() not in MACROS:
-        raise ValueError(f"cron {text!r} is not a macro; there are {', '.join(MACROS)}")
+        raise ValueError(f"cron {quoted(text)} is not a macro; there are {listed(MACROS)}")
     return MACROS[text.lower()].split()
 
 
@@ -117,23 +125,21 @@ def _values(field: _Field, part: str) -> frozenset[int]:
 def _item(field: _Field, item: str) -> list[int]:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise ValueError(f"{item!r} is not valid in the {field.name} field of a cron expression{_reason(item)}")
+        raise ValueError(f"{quoted(item)} is not valid in the {field.name} field of a cron expression{_reason(item)}")
     star, first, last, step = match.groups()
     start = field.low if star else _number(field, first)
-    # `a/n` runs to the end of the field; 7 is Sunday again, so the week ends at 6 unless somebody writes 7.
-    end_of_field = 6 if field.high == 7 else field.high
-    end = end_of_field if star or (step and not last) else _number(field, last or first)
+    end = field.end if star or (step and not last) else _number(field, last or first)
     if last and start == end:
-        raise ValueError(f"{item!r} is a range of one value, which some crons read as every value; write {first}")
+        raise ValueError(f"{quoted(item)} is a range of one value, which some crons read as every value; write {first}")
     stride = _stride(field, item, step)
     if start <= end:
         return list(range(start, end + 1, stride))
-    return _wrapped(field, start, end, stride, end_of_field)
+    return _wrapped(field, start, end, stride)
 
 
-def _wrapped(field: _Field, start: int, end: int, stride: int, end_of_field: int) -> list[int]:
+def _wrapped(field: _Field, start: int, end: int, stride: int) -> list[int]:
     """22-2 is 22, 23, 0, 1, 2; the stride goes on across the wrap."""
-    span = [*range(start, end_of_field + 1), *range(field.low, end + 1)]
+    span = [*range(start, field.end + 1), *range(field.low, end + 1)]
     return span[::stride]
 
 
@@ -141,8 +147,8 @@ def _number(field: _Field, text: str) -> int:
     if text in field.names:
         return field.names[text]
     if not text.isdigit():
-        names = f" (names: {', '.join(field.names)})" if field.names else ""
-        raise ValueError(f"{text!r} is not a number in the {field.name} field of a cron expression{names}")
+        names = f" (names: {listed(field.names)})" if field.names else ""
+        raise ValueError(f"{quoted(text)} is not a number in the {field.name} field of a cron expression{names}")
     if not field.low <= int(text) <= field.high:
         raise ValueError(
             f"{text} is out of range in the {field.name} field of a cron expression: {field.low} to {field.high}"
@@ -154,7 +160,9 @@ def _stride(field: _Field, item: str, step: str | None) -> int:
     if step is None:
         return 1
     if not 1 <= int(step) <= field.high - field.low:
-        raise ValueError(f"the step of {item!r} in the {field.name} field must be from 1 to {field.high - field.low}")
+        raise ValueError(
+            f"the step of {quoted(item)} in the {field.name} field must be from 1 to {field.high - field.low}"
+        )
     return int(step)
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from jobrunner.core.wording import quoted
+
 #: Longer than any limit that uses a duration; it only keeps `99999999999999d` from becoming a number
 #: that `timedelta` cannot hold.
 MAX_SECONDS = 10 * 365 * 86_400
+
+#: Longer numbers are no durations, and costly to convert.
+MAX_DIGITS = 12
 
 EXAMPLES = "30s, 90m, 2h, 1h30m, 1d, or a plain number of seconds"
 
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _ORDER = list(_UNIT_SECONDS)
-_PART = re.compile(r"\s*([0-9]+)\s*(d|days?|h|hours?|hrs?|m|mins?|minutes?|s|secs?|seconds?)\b|.", re.I | re.S)
-_GLUED = re.compile(r"(?<=[a-z])(?=[0-9])", re.I)
+_PART = re.compile(
+    r"\s*([0-9]+)\s*(d|days?|h|hours?|hrs?|m|mins?|minutes?|s|secs?|seconds?)\b|.", re.IGNORECASE | re.DOTALL
+)
+_GLUED = re.compile(r"(?<=[a-z])(?=[0-9])", re.IGNORECASE)
 
 
 def parse_duration(value: object) -> int:
@@ -28,7 +35,7 @@ def parse_duration(value: object) -> int:
     """
     seconds = _seconds(value)
     if seconds > MAX_SECONDS:
-        raise ValueError(f"the duration {value!s} is longer than ten years")
+        raise ValueError(f"the duration {quoted(value)} is longer than ten years")
     return seconds
 
 
@@ -39,12 +46,12 @@ def _seconds(value: object) -> int:
         return value
     if isinstance(value, str):
         text = value.strip()
-        if text.isascii() and text.isdigit() and len(text) <= 12:
+        if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
             return int(text)
         total = _sum_of_parts(text)
         if total is not None:
             return total
-    raise ValueError(f"{value!r} is not a duration; write for instance {EXAMPLES}")
+    raise ValueError(f"{quoted(value)} is not a duration; write for instance {EXAMPLES}")
 
 
 def _sum_of_parts(text: str) -> int | None:
@@ -52,7 +59,7 @@ def _sum_of_parts(text: str) -> int | None:
     total, seen = 0, -1
     spaced = _GLUED.sub(" ", text)
     for part in _PART.finditer(spaced):
-        if part[1] is None or len(part[1]) > 12:
+        if part[1] is None or len(part[1]) > MAX_DIGITS:
             return None
         unit = part[2][0].lower()
         if _ORDER.index(unit) <= seen:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jobrunner.core.wording import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -37,7 +39,7 @@ def _name(token: re.Match[str]) -> str:
     reference = _REFERENCE.fullmatch(token[1] or "")
     if reference is None:
         raise ValueError(
-            f"{token[0]!r} is not a parameter; write ${{{{ params.NAME }}}}, or $${{{{ for a literal ${{{{"
+            f"{quoted(token[0])} is not a parameter; write ${{{{ params.NAME }}}}, or $${{{{ for a literal ${{{{"
         )
     return reference[1]
 

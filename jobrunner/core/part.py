@@ -14,7 +14,9 @@ class Part(BaseModel):
     default away again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=False)
+    # defer_build: a part is compiled once, inside the model that is validated, and not once more by itself at
+    # import. hide_input: a ValidationError that reaches a log must not carry a pasted secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from jobrunner.core.wording import kind_of, listed, nearest, quoted
 from jobrunner.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -25,12 +25,31 @@ class Finding:
         at: Path of the key or item, from the document's root.
         message: The sentence to print.
         on_key: Whether the key itself is wrong, rather than its value.
-        about: Top-level keys that a statement about several keys rests on; empty for one about `at` alone.
+        across: Whether it is about several keys, each of them valid by itself.
+        about: The top-level keys that a finding `across` keys rests on.
+        meant: The known key that an unknown one was probably meant to be.
     """
 
     at: Path
     message: str
     on_key: bool = False
+    across: bool = False
+    about: tuple[str, ...] = ()
+    meant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inconsistency:
+    """Keys that do not go together.
+
+    Attributes:
+        at: Path of the key to point at.
+        message: What is wrong, what was found, what is allowed.
+        about: Top-level keys that the statement rests on; if one of them is itself invalid, nothing is said.
+    """
+
+    at: Path
+    message: str
     about: tuple[str, ...] = ()
 
 
@@ -41,28 +60,34 @@ def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding
 
 
 def _finding(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Finding]:
-    kind, where = detail["type"], _document_path(detail["loc"])
-    if kind == "default_factory_not_called":  # the cpu is wrong, which has its own message
-        return
-    context = detail.get("ctx", {})
+    kind, context = detail["type"], detail.get("ctx", {})
+    where = tuple(step for step in detail["loc"] if step != "[key]")
     if kind == "inconsistent":
         for one in context["found"]:
-            yield Finding(at=where + one.at, message=one.message, about=one.about or ("",))
+            yield Finding(at=where + one.at, message=one.message, across=True, about=one.about)
     elif kind == "extra_forbidden":
-        yield Finding(at=where, message=unknown_key(str(where[-1]), keys_at(model, where[:-1])), on_key=True)
+        yield _unknown_key(where, model)
     elif kind == "missing":
         yield Finding(at=where[:-1], message=f"{where[-1]} is missing")
-    else:
-        yield Finding(
-            at=where,
-            message=_sentence(kind, where, detail["input"], context),
-            on_key=detail["loc"][-1:] == ("[key]",),
-        )
+    elif kind != "default_factory_not_called":  # that one only says that the cpu is wrong, which is said already
+        on_key = detail["loc"][-1:] == ("[key]",)
+        yield Finding(at=where, message=_sentence(kind, where, detail["input"], context), on_key=on_key)
 
 
-def _document_path(loc: Path) -> Path:
-    """pydantic's place without the steps that the document does not have."""
-    return tuple(step for step in loc if step != "[key]")
+def _unknown_key(where: Path, model: type[BaseModel]) -> Finding:
+    key, known = str(where[-1]), keys_at(model, where[:-1])
+    meant = nearest(key, known)
+    hint = f"did you mean {meant!r}?" if meant else f"allowed: {', '.join(known)}"
+    return Finding(at=where, message=f"unknown key {quoted(key)}; {hint}", on_key=True, meant=meant)
+
+
+_WANTED = {
+    "string_type": "text",
+    "dict_type": "a mapping (key: value)",
+    "mapping_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "tuple_type": "a list",
+}
 
 
 def _sentence(kind: str, where: Path, found: Any, context: Mapping[str, Any]) -> str:
@@ -70,66 +95,65 @@ def _sentence(kind: str, where: Path, found: Any, context: Mapping[str, Any]) ->
         return str(context["error"])
     if kind == "literal_error":
         return _not_one_of(found, context["expected"])
-    wanted = _WANTED.get(kind)
-    key = next((str(step) for step in reversed(where) if isinstance(step, str)), "the document")
-    if wanted is not None:
-        return f"{key} must be {wanted}, not {kind_of(found)}"
-    if kind in ("too_long", "too_short"):
-        bound = context.get("max_length", context.get("min_length"))
-        most = "at most" if kind == "too_long" else "at least"
-        return f"{key} has {context['actual_length']} entries; {most} {bound} allowed"
-    return f"{key}: {kind.replace('_', ' ')}"
+    name = _name(where)
+    if kind in _WANTED:
+        # A text where secrets are expected may be a secret: it is not repeated.
+        what = "a text" if isinstance(found, str) and "secrets" in where else kind_of(found)
+        return f"{name} must be {_WANTED[kind]}, not {what}{_hint(kind, found)}"
+    if kind == "too_long":
+        return f"{name} has {context['actual_length']} entries; at most {context['max_length']} are allowed"
+    if kind == "too_short":
+        return f"{name} is empty; leave it out, or give it at least one entry"
+    return f"{name}: {kind.replace('_', ' ')}"
 
 
-_WANTED = {
-    "string_type": "text",
-    "dict_type": "a mapping (key: value)",
-    "model_type": "a mapping (key: value)",
-    "mapping_type": "a mapping (key: value)",
-    "tuple_type": "a list",
-    "list_type": "a list",
-}
+def _name(where: Path) -> str:
+    """How a sentence names the value: by its key, or as an entry of a list under that key."""
+    key = next((str(step) for step in reversed(where) if isinstance(step, str)), "the value")
+    return f"an entry of {key}" if where and isinstance(where[-1], int) else key
 
 
-def kind_of(value: Any) -> str:
-    """What a value is, in the words of YAML."""
-    if value is None:
-        return "empty (write '' for an empty text)"
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return repr(value)
+def _hint(kind: str, found: Any) -> str:
+    if kind == "tuple_type" and isinstance(found, str):
+        return f"; write [{found}]" if found.isprintable() and len(found) <= 60 else "; write it in brackets"  # noqa: PLR2004
+    if kind != "string_type":
+        return ""
+    if found is None:
+        return "; write '' for an empty text, 'null' in quotes for the word"
+    if isinstance(found, dict):
+        return "; quote a text that contains ': ' or starts with '{'"
+    return "; quote a text that starts with '['" if isinstance(found, list) else "; write it in quotes"
 
 
 def _not_one_of(found: Any, expected: str) -> str:
     words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-    return f"{found!r} is not one of {', '.join(words)}{did_you_mean(str(found), words)}"
+    if not isinstance(found, str):
+        return f"this must be one of {listed(words, 'or')}, not {kind_of(found)}"
+    meant = _SYNONYMS.get(found.lower()) or nearest(found, words)
+    hint = f"; did you mean {meant!r}?" if meant in words else ""
+    return f"{quoted(found)} is not one of {listed(words, 'or')}{hint}"
 
 
-def unknown_key(key: str, known: list[str]) -> str:
-    """The message for a key that a mapping does not know."""
-    hint = did_you_mean(key, known)
-    return f"unknown key {key!r}{hint or '; allowed: ' + ', '.join(known)}"
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """`; did you mean 'command'?`, or nothing when nothing is near."""
-    lowered = {one.lower(): one for one in known}
-    near = get_close_matches(word.lower().replace("-", "_"), lowered, n=1) or get_close_matches(
-        word.lower(), lowered, n=1
-    )
-    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+#: What docker, uname and AWS call the same thing.
+_SYNONYMS = {
+    "amd64": "x86_64",
+    "x86": "x86_64",
+    "x64": "x86_64",
+    "aarch64": "arm64",
+    "arm": "arm64",
+    "fargate": "on-demand",
+    "ondemand": "on-demand",
+    "fargate_spot": "spot",
+}
 
 
 def keys_at(model: type[BaseModel], path: Path) -> list[str]:
     """The keys that the model allows at this place."""
     here: Any = model
     for step in path:
-        if isinstance(step, str) and step in getattr(here, "model_fields", {}):
-            here = _model_in(here.model_fields[step].annotation)
+        fields = getattr(here, "model_fields", {})
+        if step in fields:
+            here = _model_in(fields[step].annotation)
     return list(getattr(here, "model_fields", {}))
 
 
@@ -141,11 +165,9 @@ def _model_in(annotation: Any) -> Any:
     return next((model for model in inside if model is not None), None)
 
 
-def raise_spec_error(error: ValidationError, model: type[BaseModel], data: Any, *, file: str) -> NoReturn:
-    """Turn pydantic's error about Python values into ours; places are paths of keys."""
-    del data
-    problems = [_as_problem(finding, file) for finding in findings(error, model)]
-    raise SpecError(problems) from None
+def raise_spec_error(error: ValidationError, model: type[BaseModel], *, file: str) -> NoReturn:
+    """Turn pydantic's error about Python values into ours; a place is the dotted path of the key."""
+    raise SpecError([_as_problem(finding, file) for finding in findings(error, model)]) from None
 
 
 def _as_problem(finding: Finding, file: str) -> Problem:

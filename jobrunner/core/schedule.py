@@ -6,8 +6,8 @@ Source of the limits: botocore scheduler CreateSchedule; Scheduler user guide, "
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from difflib import get_close_matches
+from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,10 +17,14 @@ from jobrunner.core.cron import parse_cron
 from jobrunner.core.durations import parse_duration
 from jobrunner.core.fields import described, matching
 from jobrunner.core.part import Part
+from jobrunner.core.wording import nearest, quoted
 
 _LOCAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)")
-_OFFSET = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$", re.I)
+_OFFSET = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
 MAX_RATE_MINUTES = 366 * 24 * 60
+MAX_ZONE = 50
+#: The years that AWS's own cron expressions know (Scheduler user guide, schedule types).
+YEARS = range(1970, 2200)
 
 
 def parse_rate(value: object) -> int:
@@ -35,11 +39,13 @@ def parse_rate(value: object) -> int:
         try:
             minutes, rest = divmod(parse_duration(value), 60)
         except ValueError:
-            raise ValueError(f"{value!r} is not a rate; write for instance 15 minutes, 1 hour or 2 days") from None
+            raise ValueError(
+                f"{quoted(value)} is not a rate; write for instance 15 minutes, 1 hour or 2 days"
+            ) from None
     else:
-        raise ValueError(f"{value!r} is not a rate: the unit is missing; write for instance 15 minutes")
+        raise ValueError(f"{quoted(value)} is not a rate: the unit is missing; write for instance 15 minutes")
     if rest or not 1 <= minutes <= MAX_RATE_MINUTES:
-        raise ValueError(f"a rate is a whole number of minutes from one minute to 366 days, not {value!r}")
+        raise ValueError(f"a rate is a whole number of minutes from one minute to 366 days, not {quoted(value)}")
     return minutes
 
 
@@ -49,31 +55,41 @@ def parse_local_time(value: object) -> datetime:
     Raises:
         ValueError: Not such a time, or it carries an offset.
     """
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(microsecond=0)
-    text = str(value).strip()
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    text = value.strip() if isinstance(value, str) else ""
+    if "T" in text and _OFFSET.search(text):
+        raise ValueError(f"{quoted(text)} carries an offset; write the local time and set timezone")
     match = _LOCAL_TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{quoted(value)} is not a local time; write for instance 2026-12-01T09:00")
     try:
-        if match:
-            return datetime.fromisoformat(f"{match[1]}T{match[2]}")
+        local = datetime.fromisoformat(f"{match[1]}T{match[2]}")
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a time: {error}") from None
-    if _OFFSET.search(text) and "T" in text:
-        raise ValueError(f"{text!r} carries an offset; write the local time and set timezone")
-    raise ValueError(f"{text!r} is not a local time; write for instance 2026-12-01T09:00")
+        raise ValueError(f"{quoted(text)} is not a time: {error}") from None
+    if local.year not in YEARS:
+        raise ValueError(f"{quoted(text)} is out of range: the years {YEARS[0]} to {YEARS[-1]}")
+    return local
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _check_zone(name: str) -> str:
     if name == "UTC":
         return name
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        known = {zone.lower(): zone for zone in available_timezones()}
-        near = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-        hint = f"did you mean {known[near[0]]!r}?" if near else "write an IANA name such as Europe/London"
-        raise ValueError(f"{name!r} is not a time zone; {hint}") from None
-    return name
+    # `posix/…` and `right/…` are files of a system's database, not names that AWS knows. At most 50 characters:
+    # BC scheduler ScheduleExpressionTimezone.
+    if len(name) <= MAX_ZONE and not name.startswith(("posix/", "right/")) and name != "localtime":
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, ValueError, OSError):
+            pass
+    meant = nearest(name, _known_zones())
+    hint = f"did you mean {meant!r}?" if meant else "write an IANA name such as Europe/London"
+    raise ValueError(f"{quoted(name)} is not a time zone; {hint}")
 
 
 Zone = Annotated[str, AfterValidator(_check_zone)]
@@ -85,7 +101,8 @@ class Schedule(Part):
 
     cron: Annotated[str, AfterValidator(lambda text: parse_cron(text).text)] | None = Field(
         None,
-        description="Unix cron: minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly.",
+        description="Unix cron: minute, hour, day of month, month, day of week; "
+        "or @hourly, @daily, @weekly, @monthly, @yearly.",
         examples=["30 2 * * *", "@daily"],
     )
     rate: (
@@ -119,7 +136,7 @@ class Schedule(Part):
             raise ValueError("start and end make no sense with at, which is one moment")
         if self.at and not exists(self.at, self.timezone):
             raise ValueError(
-                f"{self.at:%Y-%m-%dT%H:%M} does not exist in {self.timezone}: the clocks skip it, and AWS would not run it"
+                f"{self.at.isoformat()} does not exist in {self.timezone}: the clocks skip it, and so would AWS"
             )
         return self
 
@@ -128,6 +145,5 @@ def exists(local: datetime, zone: str) -> bool:
     """Whether the wall clock of the zone shows this time at all on that day."""
     if zone == "UTC":
         return True
-    aware = local.replace(tzinfo=ZoneInfo(zone))
-    back = (aware - timedelta(0)).astimezone(ZoneInfo("UTC")).astimezone(ZoneInfo(zone))
-    return back.replace(tzinfo=None) == local
+    there = ZoneInfo(zone)
+    return local.replace(tzinfo=there).astimezone(UTC).astimezone(there).replace(tzinfo=None) == local

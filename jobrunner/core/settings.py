@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -19,6 +18,11 @@ from jobrunner.core.fields import LogGroup, Role, Seconds, Tags, described, dura
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.part import Part
 from jobrunner.core.spec import Network
+from jobrunner.core.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: BC logs PutRetentionPolicy: CloudWatch Logs keeps events for one of these numbers of days and no other.
 RETENTION_DAYS = (
@@ -54,8 +58,8 @@ def parse_retention(value: object) -> int:
     """Days that CloudWatch Logs can keep; of another number, the message names the next longer one."""
     days = whole_number(1, 100_000, "days", "d|days?")(value)
     if days not in RETENTION_DAYS:
-        near = next((legal for legal in RETENTION_DAYS if legal > days), RETENTION_DAYS[-1])
-        legal = ", ".join(map(str, RETENTION_DAYS))
+        near = min(RETENTION_DAYS, key=lambda legal: abs(legal - days))
+        legal = listed(RETENTION_DAYS)
         raise ValueError(f"CloudWatch Logs cannot keep logs for {days} days; nearest: {near} (legal: {legal})")
     return days
 
@@ -102,14 +106,16 @@ class Overlay(Part):
     task_role: Role | None = Field(None, description="Role of the programs in the containers; name or ARN.")
     log_group: LogGroup | None = Field(
         None,
-        description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, with a stage /jobrunner/PROJECT/STAGE.",
+        description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, "
+        "with a stage /jobrunner/PROJECT/STAGE.",
     )
     log_retention: (
         Annotated[int, BeforeValidator(parse_retention), described(["integer", "string"], examples=[30])] | None
     ) = Field(None, description="Days that the log group keeps events; one of CloudWatch's numbers. By default 30.")
     log_settle: Annotated[Seconds, duration(0, 300, "settling takes")] | None = Field(
         None,
-        description=f"After a task's end, logs are read until quiet for so long. By default {LOG_SETTLE_SECONDS:g} s, locally 0.",
+        description="After a task's end, logs are read until quiet for so long. "
+        f"By default {LOG_SETTLE_SECONDS:g} s, locally 0.",
     )
     audit_log_group: LogGroup | None = Field(
         None, description="CloudWatch log group to which who started, stopped and finished what is written."
@@ -119,17 +125,22 @@ class Overlay(Part):
     )
     state_dir: str | None = Field(
         None,
-        description="Directory of the run records of this machine. By default $XDG_STATE_HOME/jobrunner, or ~/.local/state/jobrunner.",
+        description="Directory of the run records of this machine. "
+        "By default $XDG_STATE_HOME/jobrunner, or ~/.local/state/jobrunner.",
     )
     endpoint: (
         Annotated[
             str,
-            matching(r"local|aws|https?://[^\s/?#]+[^\s?#]*", "an endpoint: local, aws or an http(s) URL"),
+            matching(
+                r"local|aws|https?://[^\s/?#@]+(/[^\s?#]*)?",
+                "an endpoint: local, aws or an http(s) URL without credentials",
+            ),
         ]
         | None
     ) = Field(
         None,
-        description="local: the AWS endpoint that jobrunner starts on 127.0.0.1; a URL; or aws, AWS itself, the default.",
+        description="local: the AWS endpoint that jobrunner starts on 127.0.0.1; a URL; "
+        "or aws, AWS itself, the default.",
     )
     local: LocalTimes | None = Field(None, description="Times that the local endpoint simulates.")
     on_interrupt: Literal["stop", "detach"] | None = Field(
@@ -137,7 +148,8 @@ class Overlay(Part):
     )
     defaults: Mapping[str, Any] | None = Field(
         None,
-        description="Keys of a job that every job has unless it writes them itself. Mappings are merged key by key, lists are replaced.",
+        description="Keys of a job that every job has unless it writes them itself. "
+        "Mappings are merged key by key, lists are replaced.",
     )
 
 
@@ -156,6 +168,40 @@ class ProjectFile(Overlay):
     stages: Mapping[Stage, Annotated[Overlay, BeforeValidator(_nothing_is_empty)]] | None = Field(
         None, description="Overlays by name, chosen with --stage."
     )
+
+
+#: Every setting by its dotted key, in the order in which they are shown.
+KEYS = (
+    "project",
+    "stage",
+    "region",
+    "profile",
+    "endpoint",
+    "cluster",
+    "network.subnets",
+    "network.security_groups",
+    "network.assign_public_ip",
+    "execution_role",
+    "task_role",
+    "log_group",
+    "log_retention",
+    "log_settle",
+    "audit_log_group",
+    "tags",
+    "jobs",
+    "state_dir",
+    "local.startup",
+    "local.deprovision",
+    "on_interrupt",
+)
+
+
+class Row(NamedTuple):
+    """A setting in effect: its dotted key, its value, and where the value came from."""
+
+    key: str
+    value: object
+    origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +256,19 @@ class Settings:
     def is_local(self) -> bool:
         """Whether the endpoint is the one that jobrunner starts on 127.0.0.1."""
         return self.endpoint == local_stage.ENDPOINT
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every setting with its value and its origin, each tag by itself."""
+        return tuple(row for key in KEYS for row in self._rows(key))
+
+    def _rows(self, key: str) -> Iterator[Row]:
+        if key == "tags" and self.tags:
+            for name, value in self.tags.items():
+                yield Row(f"tags.{name}", value, self.provenance.get(f"tags.{name}", "default"))
+            return
+        group, _, name = key.partition(".")
+        value = getattr(self.network, name) if group == "network" else getattr(self, key.replace(".", "_"))
+        yield Row(key, value, self.provenance.get(key, "default"))
 
 
 #: What the local endpoint brings, as the lowest layer under whoever says `endpoint: local`.

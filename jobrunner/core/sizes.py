@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
+
+from jobrunner.core.wording import listed, quoted
 
 GIB = 1024
 
@@ -25,9 +28,10 @@ FARGATE_SIZES: dict[int, tuple[int, ...]] = {
 }
 
 DEFAULT_CPU = 256
+MAX_CPU = max(FARGATE_SIZES)
 
-_CPU = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\s*(vcpus?)?", re.I)
-_MEMORY = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\s*(gb|gib|g|mb|mib|m)?", re.I)
+_CPU = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\s*(vcpus?)?", re.IGNORECASE)
+_MEMORY = re.compile(r"([0-9]+|[0-9]*\.[0-9]+)\s*(gb|gib|gi|g|mb|mib|mi|m)?", re.IGNORECASE)
 _MAX_DIGITS = 12
 
 
@@ -39,12 +43,16 @@ def parse_cpu(value: object) -> int:
     """
     units = _amount(value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 1 vCPU or 1024")
     if units not in FARGATE_SIZES:
-        nearest = nearest_legal(_whole(units), 0)[0]
-        legal = ", ".join(show_cpu(size) for size in FARGATE_SIZES)
-        raise ValueError(
-            f"cpu {_as_written(value)} is not a Fargate size; nearest: {show_cpu(nearest)} (legal: {legal})"
-        )
+        raise ValueError(f"cpu {_as_written(value)} is not a Fargate size; {_cpu_hint(units)}")
     return int(units)
+
+
+def _cpu_hint(units: Decimal) -> str:
+    legal = f"legal: {listed(map(show_cpu, FARGATE_SIZES))}"
+    as_vcpu = units * 1024
+    if as_vcpu in FARGATE_SIZES:
+        return f"did you mean {show_cpu(int(as_vcpu))}? (a number without a unit counts 1024 for a vCPU; {legal})"
+    return f"nearest: {show_cpu(nearest_legal(_whole(units), 0)[0])} ({legal})"
 
 
 def parse_container_cpu(value: object) -> int:
@@ -54,8 +62,10 @@ def parse_container_cpu(value: object) -> int:
         ValueError: It is not an amount of cpu, not whole, or out of range.
     """
     units = _amount(value, _CPU, {"vcpu": 1024, "vcpus": 1024}, "an amount of cpu; write for instance 0.1 vCPU or 128")
-    if not 1 <= units <= 32768 or units != units.to_integral_value():
-        raise ValueError(f"cpu {_as_written(value)} is not a whole number of units from 1 to 32768 (1024 are a vCPU)")
+    if not 1 <= units <= MAX_CPU or units != units.to_integral_value():
+        raise ValueError(
+            f"cpu {_as_written(value)} is not a whole number of units from 1 to {MAX_CPU} (1024 are a vCPU)"
+        )
     return int(units)
 
 
@@ -65,7 +75,7 @@ def parse_memory(value: object) -> int:
     Raises:
         ValueError: It is not a positive whole number of MiB.
     """
-    factors = {"gb": GIB, "gib": GIB, "g": GIB}
+    factors = dict.fromkeys(("gb", "gib", "gi", "g"), GIB)
     mib = _amount(value, _MEMORY, factors, "an amount of memory; write for instance 4 GB or 4096 (MiB)")
     if mib <= 0 or mib != mib.to_integral_value():
         raise ValueError(f"memory {_as_written(value)} is not a positive whole number of MiB")
@@ -77,7 +87,7 @@ def _amount(value: object, pattern: re.Pattern[str], factors: dict[str, int], wa
         return Decimal(value)
     match = pattern.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or len(match[1]) > _MAX_DIGITS:
-        raise ValueError(f"{value!r} is not {wanted}")
+        raise ValueError(f"{quoted(value)} is not {wanted}")
     return Decimal(match[1]) * factors.get((match[2] or "").lower(), 1)
 
 
@@ -86,7 +96,7 @@ def _whole(amount: Decimal) -> int:
 
 
 def _as_written(value: object) -> str:
-    return value.strip() if isinstance(value, str) else str(value)
+    return value.strip()[:40] if isinstance(value, str) else str(value)
 
 
 def show_cpu(units: int) -> str:
@@ -115,7 +125,7 @@ def nearest_legal(cpu: int, memory: int) -> tuple[int, int]:
         enough = [size for size in sizes if size >= memory]
         if units >= cpu and enough:
             return units, enough[0]
-    return 32768, FARGATE_SIZES[32768][-1]
+    return MAX_CPU, FARGATE_SIZES[MAX_CPU][-1]
 
 
 def size_problem(cpu: int, memory: int) -> str | None:
@@ -123,18 +133,18 @@ def size_problem(cpu: int, memory: int) -> str | None:
     if is_legal(cpu, memory):
         return None
     near_cpu, near_memory = nearest_legal(cpu, memory)
+    unit = "; a number without a unit is MiB" if memory < FARGATE_SIZES[DEFAULT_CPU][0] else ""
     return (
         f"cpu {show_cpu(cpu)} with memory {show_memory(memory)} is not a Fargate size; "
         f"nearest legal: {show_cpu(near_cpu)} with {show_memory(near_memory)} "
-        f"(cpu: {show_cpu(cpu)} allows {allowed_memory(cpu)})"
+        f"(cpu: {show_cpu(cpu)} allows {allowed_memory(cpu)}{unit})"
     )
 
 
 def allowed_memory(cpu: int) -> str:
     """`2 to 8 GB in steps of 1 GB`, or the list where the steps are uneven."""
     sizes = FARGATE_SIZES[cpu]
-    steps = {later - earlier for earlier, later in zip(sizes, sizes[1:], strict=False)}
+    steps = {later - earlier for earlier, later in pairwise(sizes)}
     if len(steps) > 1:
-        *most, last = (f"{size / GIB:g}" for size in sizes)
-        return f"{', '.join(most)} or {last} GB"
+        return f"{listed((f'{size / GIB:g}' for size in sizes), 'or')} GB"
     return f"{sizes[0] / GIB:g} to {sizes[-1] / GIB:g} GB in steps of {steps.pop() / GIB:g} GB"

@@ -6,13 +6,14 @@ Source of the limits: see each function; ECS and Scheduler models of botocore.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
 
-from jobrunner.core import params, sizes
+from jobrunner.core import naming, params, sizes
 from jobrunner.core.fields import whole_number
+from jobrunner.core.problems import Inconsistency
+from jobrunner.core.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,27 +38,11 @@ RETRY_WORDS = ("infrastructure", "spot", "failure", "out_of_memory", "timeout")
 _S3_FILE = re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/\S+\.env")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inconsistency:
-    """Keys that do not go together.
-
-    Attributes:
-        at: Path of the key to point at.
-        message: What is wrong, what was found, what is allowed.
-        about: Top-level keys that the statement rests on; if one of them is itself invalid, say nothing.
-    """
-
-    at: tuple[str | int, ...]
-    message: str
-    about: tuple[str, ...]
-
-
 def raise_if_inconsistent(spec: JobSpec) -> None:
     """Raise all inconsistencies as one pydantic error, of the type that `core.problems` takes apart again."""
     found = tuple(inconsistencies(spec))
     if found:
-        text = "; ".join(one.message for one in found).replace("{", "{{").replace("}", "}}")
-        raise PydanticCustomError("inconsistent", text, {"found": found})
+        raise PydanticCustomError("inconsistent", "; ".join(one.message for one in found), {"found": found})
 
 
 def inconsistencies(spec: JobSpec) -> Iterator[Inconsistency]:
@@ -89,7 +74,8 @@ def _definition(spec: JobSpec) -> Iterator[Inconsistency]:
         if key in spec.model_fields_set:
             yield Inconsistency(
                 at=(key,),
-                message=f"{key} cannot be changed when an existing task_definition runs; take it out, or change the definition",
+                message=f"{key} cannot be changed when an existing task_definition runs; "
+                "take it out, or change the definition",
                 about=("task_definition", key),
             )
 
@@ -131,27 +117,27 @@ def _references(spec: JobSpec, path: tuple[str | int, ...], text: str) -> Iterat
     try:
         names = params.references(text)
     except ValueError as error:
-        yield Inconsistency(at=path, message=str(error), about=())
+        yield Inconsistency(at=path, message=str(error))
         return
     for name in names:
         if name not in spec.params:
-            known = f"params has {', '.join(spec.params)}" if spec.params else "the job has no params"
-            yield Inconsistency(at=path, message=f"unknown parameter {name!r}; {known}", about=("params",))
+            known = f"params has {listed(spec.params)}" if spec.params else "the job has no params"
+            yield Inconsistency(at=path, message=f"unknown parameter {quoted(name)}; {known}", about=("params",))
 
 
 def _sidecars(spec: JobSpec) -> Iterator[Inconsistency]:
     for name, sidecar in spec.sidecars.items():
         path = ("sidecars", name)
-        if name == "main":
-            yield Inconsistency(at=path, message="'main' is the job's own container; choose another name", about=())
+        if name == naming.MAIN_CONTAINER:
+            yield Inconsistency(at=path, message=f"{name!r} is the job's own container; choose another name")
         if sidecar.wait_for == "healthy" and sidecar.health_check is None:
-            yield Inconsistency(at=(*path, "wait_for"), message="wait_for: healthy needs a health_check", about=())
+            yield Inconsistency(at=(*path, "wait_for"), message="wait_for: healthy needs a health_check")
         if sidecar.wait_for in ("complete", "success") and sidecar.essential:
             # BC ecs ContainerDependency: COMPLETE and SUCCESS cannot be set on an essential container.
             yield Inconsistency(
                 at=(*path, "wait_for"),
-                message=f"wait_for: {sidecar.wait_for} needs essential: false; the end of an essential container ends the task",
-                about=(),
+                message=f"wait_for: {sidecar.wait_for} needs essential: false; "
+                "the end of an essential container ends the task",
             )
     yield from _shares(spec)
 
@@ -174,11 +160,12 @@ def _shares(spec: JobSpec) -> Iterator[Inconsistency]:
 def _schedules(spec: JobSpec) -> Iterator[Inconsistency]:
     seen: set[str] = set()
     for index, schedule in enumerate(spec.schedule):
+        if schedule.name is None:
+            continue
         if schedule.name in seen:
             at = ("schedule", index, "name")
-            yield Inconsistency(at=at, message=f"the schedule name {schedule.name!r} is used twice", about=())
-        if schedule.name is not None:
-            seen.add(schedule.name)
+            yield Inconsistency(at=at, message=f"the schedule name {schedule.name!r} is used twice")
+        seen.add(schedule.name)
 
 
 def check_health_command(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,7 +178,7 @@ def check_health_command(words: tuple[str, ...]) -> tuple[str, ...]:
 def check_env_file(text: str) -> str:
     """What is left of env_file after the loader has read the files of this machine."""
     if _S3_FILE.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not the ARN of a .env file in S3, arn:aws:s3:::bucket/path/name.env")
+        raise ValueError(f"{quoted(text)} is not the ARN of a .env file in S3, arn:aws:s3:::bucket/path/name.env")
     return text
 
 
@@ -221,10 +208,11 @@ def retry_reason(value: object) -> int | str:
     try:
         return whole_number(1, 255)(value)
     except ValueError:
-        words = ", ".join(RETRY_WORDS)
-        raise ValueError(f"{value!r} is neither an exit code from 1 to 255 nor one of {words}") from None
+        hint = did_you_mean(value, RETRY_WORDS) if isinstance(value, str) else ""
+        words = listed(RETRY_WORDS, "or")
+        raise ValueError(f"{quoted(value)} is neither an exit code from 1 to 255 nor one of {words}{hint}") from None
 
 
-def one_mapping_or_list(value: object) -> object:
-    """A single schedule counts as a list of one."""
-    return [value] if isinstance(value, dict) else value
+def one_or_several(value: object) -> object:
+    """A single schedule counts as a list of one; so does what is no schedule at all, for a clear message."""
+    return value if isinstance(value, list | tuple) else [value]

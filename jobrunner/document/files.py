@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobrunner.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: A document that a person wrote is a few kilobytes; a file of this size is something else.
 MAX_BYTES = 1_048_576
@@ -33,15 +36,15 @@ def read_text(path: Path) -> str:
     file = shown(path)
     try:
         content = _read(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise SpecError([Problem(_reason(path, error), file=file)]) from None
     return decode(content, file=file)
 
 
-def _reason(path: Path, error: OSError) -> str:
-    if path.is_symlink() and not path.exists():
-        return f"the symbolic link points to {os.readlink(path)}, which does not exist"
-    return f"cannot be read: {error.strerror or error}"
+def _reason(path: Path, error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114  # unlike Path's, it never raises
+        return f"the symbolic link points to {os.readlink(path)}, which does not exist"  # noqa: PTH115
+    return f"cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
 
 
 def _read(path: Path) -> bytes:

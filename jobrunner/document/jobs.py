@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.core import params
-from jobrunner.core.spec import JobSpec
+from jobrunner.core.spec import MAX_ENV_FILES, JobSpec
 from jobrunner.core.spec_checks import NOT_OVERRIDABLE
+from jobrunner.core.wording import kind_of, quoted
 from jobrunner.document.check import check
 from jobrunner.document.env_file import read_env_file
 from jobrunner.document.files import decode, read_text, shown
 from jobrunner.document.parse import parse
-from jobrunner.document.tree import Node, Place, from_values, is_mapping, overlay, place_of, with_entry, without
+from jobrunner.document.tree import Node, Place, is_mapping, mapping, overlay, place_of, with_entry, without
 from jobrunner.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -47,10 +49,16 @@ class Loaded:
 
 
 def job_files(directory: Path) -> list[Path]:
-    """The files of the directory that may hold jobs, by name; hidden ones are an editor's, not the user's."""
-    if not directory.is_dir():
+    """The files of the directory that may hold jobs, by name; hidden ones are an editor's, not the user's.
+
+    Raises:
+        OSError: The directory exists but cannot be listed, or is none.
+    """
+    try:
+        entries = sorted(os.listdir(directory))  # noqa: PTH208  # iterdir makes a Path of every other file too
+    except FileNotFoundError:
         return []
-    return sorted(path for path in directory.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    return [directory / name for name in entries if name.endswith(SUFFIXES) and not name.startswith(".")]
 
 
 def documents_of(path: Path) -> tuple[list[Node], list[Problem]]:
@@ -65,53 +73,49 @@ def documents_of(path: Path) -> tuple[list[Node], list[Problem]]:
     return found, wrong
 
 
-def names(nodes: list[Node], path: Path) -> Iterator[str]:
-    """The job names of a file's documents."""
-    for node in nodes:
-        name = _written_name(node)
-        if name is not None or len(nodes) == 1:
-            yield name if name is not None else path.stem
-
-
-def _written_name(node: Node) -> str | None:
-    name = node.value.get("name") if is_mapping(node) else None
-    return name.value if name is not None and isinstance(name.value, str) else None
+def name_of(node: Node, stem: str, *, alone: bool) -> str | None:
+    """The name of a document's job: the written one; else, of the only document in its file, the file's stem."""
+    written = node.value.get("name") if is_mapping(node) else None
+    if written is None or written.value is None:
+        return stem if alone else None
+    return written.value if isinstance(written.value, str) else None
 
 
 def load_file(path: Path, context: Context, loaded: Loaded) -> None:
     """Add the jobs of a file, or its problems."""
     nodes, wrong = documents_of(path)
     loaded.problems += wrong
-    load_documents(nodes, path.stem, context, loaded)
-
-
-def load_documents(nodes: list[Node], stem: str, context: Context, loaded: Loaded) -> None:
-    """Add the jobs of a file's documents, or their problems."""
     for node in nodes:
-        if not is_mapping(node):
-            kind = "a list" if isinstance(node.value, list) else "a text"
-            loaded.problems.append(node.place.problem(f"a job is a mapping (key: value), not {kind}"))
-        elif _written_name(node) is None and len(nodes) > 1:
-            message = "a job in a file of several documents needs a name; the file's stem names only one"
-            loaded.problems.append(node.place.problem(message))
-        else:
-            _load(node, stem, context, loaded)
+        load_document(node, path.stem, context, loaded, alone=len(nodes) == 1)
 
 
-def _load(node: Node, stem: str, context: Context, loaded: Loaded) -> None:
-    name = _written_name(node)
-    if name is None:
-        name = stem
-        node = with_entry(node, "name", Node(stem, node.place))
-    place = place_of(node, ("name",))
-    if name in loaded.places:
-        loaded.problems.append(place.problem(f"duplicate job name {name!r}; first in {loaded.places[name]}"))
+def load_document(node: Node, stem: str, context: Context, loaded: Loaded, *, alone: bool) -> None:
+    """Add the job of a document, or its problems."""
+    if not is_mapping(node):
+        message = f"a job is a mapping (key: value), not {kind_of(node.value)}"
+        loaded.problems.append(node.place.problem(message))
         return
-    loaded.places[name] = place
+    name = name_of(node, stem, alone=alone)
+    if name is not None:
+        place = place_of(node, ("name",))
+        if name in loaded.places:
+            message = f"duplicate job name {quoted(name)}; first in {loaded.places[name]}"
+            loaded.problems.append(place.problem(message))
+        loaded.places.setdefault(name, place)
+    elif not alone and "name" not in node.value:
+        message = "a job in a file of several documents needs a name; the file's stem names only one"
+        loaded.problems.append(node.place.problem(message))
+    _add(node, name or stem, context, loaded)
+
+
+def _add(node: Node, name: str, context: Context, loaded: Loaded) -> None:
+    written = node.value.get("name")
+    if written is None or written.value is None:
+        node = with_entry(node, "name", Node(name, node.place))
     spec, problems = to_spec(node, context)
     loaded.problems += problems
     if spec is not None:
-        loaded.jobs[name] = spec
+        loaded.jobs.setdefault(name, spec)
 
 
 def to_spec(node: Node, context: Context) -> tuple[JobSpec | None, list[Problem]]:
@@ -147,6 +151,8 @@ def _with_env_files(node: Node, context: Context) -> tuple[Node, list[Problem]]:
     if written is None or is_mapping(written):
         return node, []
     items = written.value if isinstance(written.value, list) else [written]
+    if len(items) > MAX_ENV_FILES:
+        return node, []  # the model says so; nothing is read
     below: dict[str, Node] = {}
     problems: list[Problem] = []
     kept: list[Node] = []
@@ -176,11 +182,16 @@ def _at_item(problem: Problem, item: Node) -> Problem:
 
 
 def _environment_over(node: Node, below: dict[str, Node], place: Place) -> Node:
-    lower = from_values({}, place)
-    for name, inner in below.items():
-        lower = with_entry(lower, name, inner)
+    lower = mapping(below, place, {name: inner.place for name, inner in below.items()})
     written = node.value.get("environment")
     return lower if written is None or written.value is None else overlay(lower, written)
+
+
+def ordered(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once; the files as they were read, and the lines of a file from top to bottom."""
+    once = dict.fromkeys(problems)
+    files = {problem.file: order for order, problem in reversed(list(enumerate(once)))}
+    return sorted(once, key=lambda problem: (files[problem.file], problem.line or 0, problem.column or 0))
 
 
 def load_job_text(
@@ -201,8 +212,12 @@ def load_job_text(
     nodes, wrong = parse(content, file=file)
     loaded = Loaded(problems=wrong)
     if not wrong and len(nodes) != 1:
-        wrong.append(Problem(f"one job is expected, not {len(nodes) or 'an empty text'}", file=file))
-    load_documents(nodes, name or "", Context(directory=Path(), environ=environ or {}), loaded)
+        wrong.append(Problem(f"one job is expected; this has {len(nodes) or 'none'}", file=file))
+    if name is None and nodes and name_of(nodes[0], "", alone=True) == "":
+        wrong.append(Problem("the job needs a name", file=file))
+    elif len(nodes) == 1:
+        context = Context(directory=Path(), environ=environ or {})
+        load_document(nodes[0], name or "", context, loaded, alone=True)
     if loaded.problems:
-        raise SpecError(loaded.problems)
+        raise SpecError(ordered(loaded.problems))
     return next(iter(loaded.jobs.values()))

@@ -7,30 +7,39 @@ win in silence. Not `yaml.compose` either: it recurses as deep as the document d
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from jobrunner.core.wording import quoted
 from jobrunner.document.files import printable
-from jobrunner.document.tree import Node, Place, mapping
-from jobrunner.errors import Problem, SpecError
+from jobrunner.document.tree import MAX_DEPTH, Node, Place, is_mapping, mapping
+from jobrunner.errors import Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: A job nests about six levels deep.
-MAX_DEPTH = 50
 #: Values in one file with every alias written out: "billion laughs" has 10^9 in ten lines.
 MAX_NODES = 100_000
+#: Documents in one file, and problems that are worth telling.
+MAX_DOCUMENTS = 1000
+MAX_PROBLEMS = 100
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
+# Escapes in double quotes can write what the file itself may not hold.
+_UNPASSABLE = re.compile("[\0\ud800-\udfff]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = frozenset({_TEXT_TAG, "!"} | {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "map", "seq")})
 
 
 class _Stopped(Exception):  # noqa: N818  # not an error of the caller's: it only leaves the loop
     """The rest of the file makes no sense any more."""
+
+
+class _Key(NamedTuple):
+    """A key whose value has not come yet: its text, or None if it cannot be a key."""
+
+    text: str | None
+    place: Place
+    is_merge: bool
 
 
 class _Open:
@@ -44,7 +53,7 @@ class _Open:
         self.items: list[Node] | None = None if is_map else []
         self.entries: dict[str, Node] = {}
         self.keys: dict[str, Place] = {}
-        self.key: tuple[str | None, Place] | None = None
+        self.key: _Key | None = None
         self.merged: list[Node] = []
         self.size = 1
 
@@ -91,6 +100,8 @@ class _Builder:
         taker = self._takers.get(type(event))
         if taker is not None:
             taker(event)
+        if len(self.problems) > MAX_PROBLEMS:
+            self._stop(self._place(event), "there are too many problems; the rest of the file was not read")
 
     def _place(self, event: Any) -> Place:
         mark = event.start_mark
@@ -111,6 +122,10 @@ class _Builder:
             self._refuse_tag(event, place)
         elif is_plain and text in _NULL and event.tag != _TEXT_TAG:
             text = None
+        if text is not None and _UNPASSABLE.search(text):
+            self.problems.append(
+                place.problem("the text has a NUL or half a character (\\0, \\ud800), which no value may have")
+            )
         node = Node(text, place)
         self._remember(event.anchor, node)
         self._add(node, is_merge=is_plain and text == "<<")
@@ -140,10 +155,7 @@ class _Builder:
 
     def _end(self, _event: Any) -> None:
         done = self._stack.pop()
-        if done.items is not None:
-            node = Node(done.items, done.place, None, done.size)
-        else:
-            node = _merged(done)
+        node = _merged(done) if done.items is None else Node(done.items, done.place, size=done.size)
         self._remember(done.anchor, node)
         self._add(node, is_merge=False)
 
@@ -155,6 +167,8 @@ class _Builder:
         if not self._stack:
             if node.value is not None:
                 self.documents.append(node)
+            if len(self.documents) > MAX_DOCUMENTS:
+                self._stop(node.place, f"the file has more than {MAX_DOCUMENTS} documents")
             return
         parent = self._stack[-1]
         parent.size += node.size
@@ -165,35 +179,35 @@ class _Builder:
         elif parent.key is None:
             parent.key = self._key(node, is_merge=is_merge)
         else:
-            self._entry(parent, *parent.key, node)
+            self._entry(parent, parent.key, node)
             parent.key = None
 
-    def _key(self, node: Node, *, is_merge: bool) -> tuple[str | None, Place]:
-        if is_merge:
-            return "<<", node.place._replace(file="")
+    def _key(self, node: Node, *, is_merge: bool) -> _Key:
         if isinstance(node.value, str):
-            return node.value, node.place
-        kind = "nothing" if node.value is None else "a mapping" if node.keys is not None else "a list"
+            return _Key(node.value, node.place, is_merge)
         hint = "quote it" if node.value is None else "quote a text that starts with '{' or '['"
-        self.problems.append(node.place.problem(f"a key must be text, not {kind}; {hint}"))
-        return None, node.place
+        found = "nothing" if node.value is None else "a mapping" if is_mapping(node) else "a list"
+        self.problems.append(node.place.problem(f"a key must be text, not {found}; {hint}"))
+        return _Key(None, node.place, is_merge=False)
 
-    def _entry(self, parent: _Open, key: str | None, place: Place, node: Node) -> None:
-        if key == "<<" and not place.file:
+    def _entry(self, parent: _Open, key: _Key, node: Node) -> None:
+        if key.is_merge:
             self._merge(parent, node)
-        elif key in parent.keys:
-            first = parent.keys[key]
-            message = f"duplicate key {key!r}; first at line {first.line}, column {first.column}"
-            self.problems.append(place.problem(message))
-        elif key is not None:
-            parent.entries[key] = node
-            parent.keys[key] = place
+        elif key.text is None:
+            return
+        elif key.text in parent.keys:
+            first = parent.keys[key.text]
+            message = f"duplicate key {quoted(key.text)}; first at line {first.line}, column {first.column}"
+            self.problems.append(key.place.problem(message))
+        else:
+            parent.entries[key.text] = node
+            parent.keys[key.text] = key.place
 
     def _merge(self, parent: _Open, node: Node) -> None:
         sources = node.value if isinstance(node.value, list) else [node]
         for source in sources:
-            if source.keys is None:
-                self.problems.append(source.place.problem("<< merges mappings only: write << : *anchor"))
+            if not is_mapping(source):
+                self.problems.append(source.place.problem("<< merges mappings only, as in <<: *anchor"))
             else:
                 parent.merged.append(source)
 
@@ -205,7 +219,7 @@ def _merged(done: _Open) -> Node:
         for key, node in source.value.items():
             if key not in entries:
                 entries[key] = node
-                keys[key] = (source.keys or {})[key]
+                keys[key] = source.keys[key]
     return mapping(entries, done.place, keys)
 
 
@@ -238,15 +252,3 @@ def _is_tab(text: str, mark: Any) -> bool:
     lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
     line = lines[mark.line] if mark.line < len(lines) else ""
     return "\t" in line[: mark.column + 1] and not line[: mark.column].strip()
-
-
-def documents(text: str, *, file: str) -> Iterator[Node]:
-    """The documents of a text without problems.
-
-    Raises:
-        SpecError: There are problems.
-    """
-    nodes, problems = parse(text, file=file)
-    if problems:
-        raise SpecError(problems)
-    yield from nodes

@@ -8,18 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.core.frozen import FrozenDict
-from jobrunner.core.problems import did_you_mean
+from jobrunner.core.wording import did_you_mean, quoted
 from jobrunner.document.files import shown
-from jobrunner.document.jobs import SUFFIXES, Context, Loaded, documents_of, job_files, load_documents, load_file, names
-from jobrunner.document.settings import effective, project_file
+from jobrunner.document.jobs import (
+    SUFFIXES,
+    Context,
+    Loaded,
+    documents_of,
+    job_files,
+    load_document,
+    load_file,
+    name_of,
+    ordered,
+)
+from jobrunner.document.layers import project_file
+from jobrunner.document.settings import effective
+from jobrunner.document.tree import Place
 from jobrunner.errors import Problem, SpecError, UnknownJobError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
     from jobrunner.document.settings import Effective
+
+#: Names in a hint; a project of a thousand jobs must not fill the screen.
+MAX_LISTED = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +67,17 @@ def find_project(start: Path | None = None, *, given: Path | None = None) -> Pat
         SpecError: The given directory does not exist.
     """
     if given is not None:
-        if given.is_dir():
+        if os.path.isdir(given):  # noqa: PTH112  # unlike Path's, it never raises
             return given
         if given == project_file(given.parent):
             return given.parent
         raise SpecError([Problem("there is no such directory", file=shown(given))])
-    here = start or Path.cwd()
-    return next((place for place in (here, *here.absolute().parents) if project_file(place)), here)
+    here = start or Path()
+    try:
+        upward = here.absolute().parents
+    except FileNotFoundError:
+        raise SpecError([Problem("the current directory does not exist any more", file=".")]) from None
+    return next((place for place in (here, *upward) if project_file(place)), here)
 
 
 def load_project(
@@ -87,15 +106,15 @@ def load_project(
     loaded = Loaded(problems=list(found.problems))
     context = Context(directory=directory, environ=env, defaults=found.defaults)
     folder = directory / found.settings.jobs
+    files = _files(folder, found, loaded)
     if jobs is None:
-        _check_folder(folder, found, loaded)
-        for path in job_files(folder):
+        for path in files:
             load_file(path, context, loaded)
     else:
         for name in dict.fromkeys(jobs):
-            _load_named(name, folder, context, loaded)
+            _load_named(name, folder, files, context, loaded)
     if loaded.problems:
-        raise SpecError(dict.fromkeys(loaded.problems))
+        raise SpecError(ordered(loaded.problems))
     return Project(
         directory=directory,
         settings=found.settings,
@@ -105,33 +124,48 @@ def load_project(
     )
 
 
-def _check_folder(folder: Path, found: Effective, loaded: Loaded) -> None:
-    if not folder.is_dir() and found.jobs_place is not None:
-        loaded.problems.append(found.jobs_place.problem(f"there is no directory {shown(folder)}"))
+def _files(folder: Path, found: Effective, loaded: Loaded) -> list[Path]:
+    place = found.jobs_place or Place(shown(folder))
+    try:
+        files = job_files(folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        loaded.problems.append(place.problem(f"the jobs in {shown(folder)} cannot be read: {reason.lower()}"))
+        return []
+    if found.jobs_place is not None and not files and not folder.is_dir():
+        loaded.problems.append(place.problem(f"there is no directory {shown(folder)}"))
+    return files
 
 
-def _load_named(name: str, folder: Path, context: Context, loaded: Loaded) -> None:
+def _load_named(name: str, folder: Path, files: list[Path], context: Context, loaded: Loaded) -> None:
     """The file that bears the job's name, if that is where the job is; else whichever file has it."""
-    own = [folder / (name + suffix) for suffix in SUFFIXES] if Path(name).name == name else []
-    for path in (*(path for path in own if os.path.lexists(path)), *job_files(folder)):
+    own = {folder / (name + suffix) for suffix in SUFFIXES}
+    known: list[str] = []
+    for path in sorted(files, key=lambda file: file not in own):
         nodes, wrong = documents_of(path)
-        here = [node for node, given in zip(nodes, _names(nodes, path), strict=True) if given == name]
-        if here or (wrong and path in own):
+        here = {number: name_of(node, path.stem, alone=len(nodes) == 1) for number, node in enumerate(nodes)}
+        found = [nodes[number] for number, given in here.items() if given == name]
+        if found or (wrong and path in own):
             loaded.problems += wrong
-            load_documents(here, path.stem, context, loaded)
+            for node in found:
+                load_document(node, path.stem, context, loaded, alone=len(nodes) == 1)
             return
-    raise unknown_job(name, folder)
+        known += filter(None, here.values())
+    if not loaded.problems:
+        raise unknown_job(name, folder, known)
 
 
-def _names(nodes: list, path: Path) -> list[str | None]:  # type: ignore[type-arg]
-    return [next(names([node], path), None) for node in nodes]
-
-
-def unknown_job(name: str, folder: Path) -> UnknownJobError:
-    """The error that says which jobs there are."""
-    known = [given for path in job_files(folder) for given in names(documents_of(path)[0], path)]
-    if not known:
+def unknown_job(name: str, folder: Path, known: Iterable[str] | None = None) -> UnknownJobError:
+    """The error that says which jobs there are; without `known`, the folder is read for their names."""
+    names = sorted(_names(folder) if known is None else known)
+    if not names:
         hint = f"There are no jobs in {shown(folder)}; `jobrunner init` writes a first one."
     else:
-        hint = f"Jobs: {', '.join(sorted(known))}"
-    return UnknownJobError(f"there is no job {name!r}{did_you_mean(name, known)}", hint=hint)
+        hint = f"Jobs: {', '.join(names[:MAX_LISTED])}{', …' if len(names) > MAX_LISTED else ''}"
+    return UnknownJobError(f"there is no job {quoted(name)}{did_you_mean(name, names)}", hint=hint)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for path in job_files(folder):
+        nodes, _ = documents_of(path)
+        yield from filter(None, (name_of(node, path.stem, alone=len(nodes) == 1) for node in nodes))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jobrunner.core.frozen import FrozenDict
+from jobrunner.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobrunner.core.problems import Path
 
-from jobrunner.errors import Problem
+#: A job nests about six levels deep.
+MAX_DEPTH = 50
 
 
 class Place(NamedTuple):
@@ -42,27 +47,24 @@ class Node:
 
     value: Any
     place: Place
-    keys: dict[str, Place] | None = None
+    keys: Mapping[str, Place] = FrozenDict()
     size: int = 1
 
 
-Mapping: TypeAlias = Node
-
-
-def mapping(entries: dict[str, Node], place: Place, keys: dict[str, Place]) -> Node:
+def mapping(entries: dict[str, Node], place: Place, keys: Mapping[str, Place]) -> Node:
     """A mapping node."""
     return Node(entries, place, keys, 1 + sum(node.size for node in entries.values()))
 
 
 def is_mapping(node: Node) -> bool:
     """Whether the node has keys."""
-    return node.keys is not None
+    return isinstance(node.value, dict)
 
 
 def plain(node: Node) -> Any:
     """The value as Python's own dictionaries, lists and texts, for pydantic."""
     value = node.value
-    if node.keys is not None:
+    if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [plain(inner) for inner in value]
@@ -75,11 +77,12 @@ def place_of(node: Node, path: Path, *, on_key: bool = False) -> Place:
     Steps that the document does not have are passed over: a single schedule is validated as a list of one.
     """
     place = node.place
-    for step in path:
-        if node.keys is not None and step in node.keys:
-            key_place, node = node.keys[str(step)], node.value[step]
-            place = key_place if on_key and step == path[-1] else node.place
-        elif node.keys is None and isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+    for number, step in enumerate(path, 1):
+        if isinstance(step, str) and step in node.keys:
+            place, node = node.keys[step], node.value[step]
+            if not (on_key and number == len(path)):
+                place = node.place
+        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]
             place = node.place
     return place
@@ -87,7 +90,7 @@ def place_of(node: Node, path: Path, *, on_key: bool = False) -> Place:
 
 def overlay(lower: Node, upper: Node) -> Node:
     """The upper mapping laid over the lower: mappings key by key, everything else replaced whole."""
-    if lower.keys is None or upper.keys is None:
+    if not is_mapping(lower) or not is_mapping(upper):
         return upper
     entries, keys = dict(lower.value), dict(lower.keys)
     for key, node in upper.value.items():
@@ -98,34 +101,38 @@ def overlay(lower: Node, upper: Node) -> Node:
 
 def without(node: Node, dropped: tuple[str, ...]) -> Node:
     """The mapping without some keys."""
-    keys = node.keys or {}
-    if not any(key in keys for key in dropped):
+    if not any(key in node.keys for key in dropped):
         return node
     kept = {key: inner for key, inner in node.value.items() if key not in dropped}
-    return mapping(kept, node.place, {key: keys[key] for key in kept})
+    return mapping(kept, node.place, {key: node.keys[key] for key in kept})
 
 
 def with_entry(node: Node, key: str, inner: Node) -> Node:
     """The mapping with one more, or another, entry."""
-    return mapping({**node.value, key: inner}, node.place, {**(node.keys or {}), key: inner.place})
+    return mapping({**node.value, key: inner}, node.place, {**node.keys, key: inner.place})
 
 
 def leaves(node: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Place]]:
     """The path and the key's place of every value of a mapping that is not itself a mapping."""
     for key, inner in node.value.items():
         here = (*path, key)
-        if inner.keys is not None:
+        if is_mapping(inner):
             yield from leaves(inner, here)
         else:
-            yield here, (node.keys or {})[key]
+            yield here, node.keys[key]
 
 
-def from_values(value: Any, place: Place) -> Node:
-    """A tree of Python values that were all written in one place."""
-    if isinstance(value, dict):
-        return mapping(
-            {str(k): from_values(v, place) for k, v in value.items()}, place, dict.fromkeys(map(str, value), place)
-        )
+def from_values(value: Any, place: Place, depth: int = 0) -> Node:
+    """A tree of Python values that were all written in one place.
+
+    Raises:
+        ValueError: They are nested deeper than any document may be.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        entries = {str(key): from_values(inner, place, depth + 1) for key, inner in value.items()}
+        return mapping(entries, place, dict.fromkeys(entries, place))
     if isinstance(value, list | tuple):
-        return Node([from_values(inner, place) for inner in value], place)
+        return Node([from_values(inner, place, depth + 1) for inner in value], place)
     return Node(value, place)

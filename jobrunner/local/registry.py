@@ -17,6 +17,11 @@ from jobrunner.local.environment import ACCESS_KEY_ID, SECRET_ACCESS_KEY, client
 
 #: An endpoint on this machine answers in a millisecond; a busy one may need longer.
 _TIMEOUT = 2.0
+#: An endpoint on this machine that does not answer for so long has gone; no network lies between.
+_PATIENCE = 5.0
+
+#: A refused connection on this machine means that the endpoint has gone; waiting brings it back never.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,7 @@ def connection_for(info: EndpointInfo) -> Connection:
     """How to reach an endpoint.
 
     `log_settle` is 0: every line that a container wrote is readable before any answer shows its exit code.
+    `task_settle` is 0: a task that RunTask has returned is known to every later call.
     """
     return Connection(
         region=info.region,
@@ -69,6 +75,8 @@ def connection_for(info: EndpointInfo) -> Connection:
         access_key_id=ACCESS_KEY_ID,
         secret_access_key=SECRET_ACCESS_KEY,
         log_settle=0.0,
+        task_settle=0.0,
+        patience=_PATIENCE,
         endpoint_id=info.id,
     )
 

@@ -1,0 +1,105 @@
+"""`jobrunner local`: serve the AWS endpoint on 127.0.0.1 until interrupted."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jobrunner.cli.invocation import LOCAL_STAGE
+from jobrunner.cli.options import Read, read_duration, shared
+from jobrunner.cli.session import load
+from jobrunner.core import local_stage
+from jobrunner.errors import LocalEndpointError
+from jobrunner.local.environment import client_environment
+from jobrunner.local.registry import endpoints, exports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobrunner.cli.invocation import Invocation
+    from jobrunner.local.foreground import Foreground
+    from jobrunner.local.registry import EndpointInfo
+
+_SECONDS = Read("DURATION", read_duration, "30s")
+
+
+@click.command("local")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Listen there; by default anywhere free."
+)
+@click.option(
+    "--startup", type=_SECONDS, metavar="DURATION", help="Simulate this time until RUNNING; Fargate's is about 30s."
+)
+@click.option(
+    "--deprovision", type=_SECONDS, metavar="DURATION", help="Simulate this time until STOPPED; Fargate's is about 20s."
+)
+@shared
+@click.pass_obj
+def command(invocation: Invocation, *, port: int, startup: int | None, deprovision: int | None) -> int:
+    """Serve the local AWS endpoint until interrupted.
+
+    Prints the exports that point any AWS client at it. Tasks run as processes of this machine, in the project's
+    directory; images are not pulled. Only 127.0.0.1 is listened on. While it serves, commands on the local
+    stage use it instead of starting their own.
+    """
+    invocation.local = invocation.local or invocation.stage is None
+    settings = (project := load(invocation)).settings
+    workdir, state_dir = project.directory.absolute(), Path(settings.state_dir)
+    others = [one for one in endpoints(state_dir) if not one.owned and Path(one.workdir) == workdir]
+    with _serving(
+        port=port,
+        workdir=workdir,
+        region=settings.region or local_stage.REGION,
+        startup=(settings.local_startup or 0.0) if startup is None else startup,
+        deprovision=(settings.local_deprovision or 0.0) if deprovision is None else deprovision,
+        state_dir=state_dir,
+    ) as foreground:
+        _announce(invocation, foreground.info, others)
+        foreground.wait()
+    invocation.note("the local endpoint has ended, with its tasks and their logs")
+    return 0
+
+
+@contextmanager
+def _serving(
+    *, port: int, workdir: Path, region: str, startup: float, deprovision: float, state_dir: Path
+) -> Iterator[Foreground]:
+    from jobrunner.local.foreground import Foreground
+
+    try:
+        foreground = Foreground(
+            port=port,
+            workdir=workdir,
+            region=region,
+            startup=startup,
+            deprovision=deprovision,
+            state_dir=state_dir,
+            owner_fd=None,
+            linger=None,
+        )
+    except OSError as error:
+        raise LocalEndpointError(
+            f"the local endpoint cannot listen on port {port}: {error.strerror or error}",
+            hint="Without --port it takes a free one.",
+        ) from None
+    with foreground:
+        yield foreground
+
+
+def _announce(invocation: Invocation, info: EndpointInfo, others: list[EndpointInfo]) -> None:
+    if invocation.json:
+        environment = client_environment(info.url, info.region)
+        document = {"event": "serving", "endpoint_url": info.url, "region": info.region, "environment": environment}
+        invocation.terminal.write(json.dumps(document) + "\n")
+    else:
+        invocation.terminal.write("\n".join(exports(info)) + "\n")
+    invocation.note(f"serving AWS at {info.url}; tasks run as local processes in {info.workdir}, images are not pulled")
+    if others:
+        invocation.note(f"{others[0].url} serves this directory as well; commands use the newest, which is this one")
+    invocation.note(
+        f"Ctrl-C ends it, and its tasks with it; in another terminal: jobrunner run JOB --stage {LOCAL_STAGE}"
+    )

@@ -1,0 +1,68 @@
+"""`jobrunner status RUN`: where a run is, or how it ended."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from jobrunner.cli import summary, words
+from jobrunner.cli.harmless import harmless
+from jobrunner.cli.options import shared
+from jobrunner.cli.session import Session, to_find
+from jobrunner.core.lifecycle import STOPPED
+from jobrunner.ops.status import billed_so_far
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobrunner.cli.invocation import Invocation
+    from jobrunner.ops.status import RunStatus
+
+
+@click.command("status")
+@click.argument("run")
+@shared
+@click.pass_obj
+def command(invocation: Invocation, *, run: str) -> int:
+    """Say where a run is, or how it ended.
+
+    RUN is a run id, an unambiguous prefix of one, a task ARN or a jobrunner:// reference.
+    """
+    with to_find(invocation, run) as session:
+        status = session.runner.status(run)
+        if invocation.json:
+            text = json.dumps(status.to_json()) + "\n"
+        else:
+            text = words.fields((label, harmless(value)) for label, value in _rows(status, session, invocation))
+        invocation.terminal.write(text)
+    return 0
+
+
+def _rows(status: RunStatus, session: Session, invocation: Invocation) -> Iterator[tuple[str, str]]:
+    record, task, outcome = status.record, status.task, status.outcome
+    place = f"project {record.project}, stage {record.stage}" if record.stage else f"project {record.project}"
+    if outcome is None:
+        yield "run", record.run_id
+    yield "job", f"{record.job} ({place})"
+    yield "phase", status.phase or "unknown to ECS"
+    yield "attempt", str(record.attempt)
+    yield "trigger", record.trigger
+    if record.scheduled_time is not None:
+        yield "scheduled", words.moment(record.scheduled_time)
+    yield "task", record.task_arn or "none"
+    yield "created", words.moment((task and task.created_at) or record.created_at)
+    if outcome is not None:
+        yield "verdict", summary.headline(outcome).removeprefix(f"{harmless(outcome.job)} ")
+        step = summary.next_step(outcome, invocation.command, log_readable=not session.gone, task=None)
+        yield from summary.ending(outcome, local=session.local, next_command=None if "status" in step else step)
+        return
+    if task is not None:
+        yield "started", words.moment(task.started_at)
+        seconds = billed_so_far(task, datetime.now(UTC))
+        yield "billed", "nothing yet" if seconds is None else f"{words.billed(seconds)}, so far"
+    if status.phase == STOPPED:
+        yield "verdict", "not judged yet: nobody has followed it to its end"
+    yield "next", invocation.command("attach", record.run_id)

@@ -1,0 +1,203 @@
+"""Follow a run to its end on this terminal, or as JSON lines: what `run`, `attach` and `logs` have in common."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from jobrunner.cli import exits, summary, words
+from jobrunner.cli.interrupts import Interrupts, Left
+from jobrunner.cli.logtext import LogJson, LogText
+from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
+from jobrunner.core.events import Warning as WarningEvent
+from jobrunner.core.lifecycle import STOPPED
+from jobrunner.errors import AwsError
+from jobrunner.ops.status import billed_so_far
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+    from jobrunner.cli.invocation import Invocation
+    from jobrunner.core.events import WatchEvent
+    from jobrunner.core.outcome import Outcome
+    from jobrunner.core.record import RunRecord
+    from jobrunner.runner import Run
+
+_LINES_KEPT: Final = 5
+
+
+class Lines:
+    """Writes the log lines of one run to stdout, as text or as JSON.
+
+    Raises:
+        BrokenPipeError: From `write`, when nobody reads them any more.
+    """
+
+    def __init__(self, invocation: Invocation, record: RunRecord, *, timestamps: bool = False) -> None:
+        self._terminal = invocation.terminal
+        containers = [source.container for source in record.logs]
+        self._form: LogJson | LogText = LogJson()
+        if not invocation.json:
+            self._form = LogText(
+                containers,
+                timestamps=timestamps,
+                terminal=self._terminal.out_is_terminal,
+                colour=self._terminal.colour_out,
+            )
+
+    def write(self, batch: LogBatch) -> None:
+        """Write a batch at once."""
+        if batch:
+            self._terminal.write(self._form.text(batch))
+
+
+class Report:
+    """Shows the events of one run.
+
+    Args:
+        invocation: Where and how to write.
+        record: The run.
+        timestamps: Whether log lines begin with their time.
+        local: Whether it is on the local endpoint.
+        log_readable: Whether the log can be read after this command has ended.
+    """
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        record: RunRecord,
+        *,
+        timestamps: bool = False,
+        local: bool = False,
+        log_readable: bool = True,
+    ) -> None:
+        self._invocation = invocation
+        self._terminal = invocation.terminal
+        self._record = record
+        self._lines = Lines(invocation, record, timestamps=timestamps)
+        self._local = local
+        self._log_readable = log_readable
+        self._last_lines: deque[str] = deque(maxlen=_LINES_KEPT)
+        #: The run, once there is a handle: for the status line and the evidence.
+        self.run: Run | None = None
+        self.phase: str | None = None
+
+    def show(self, event: WatchEvent) -> None:
+        """Show one event. A reader of stdout who has gone is told of once; the run is followed on."""
+        try:
+            self._show_json(event) if self._invocation.json else self._show_text(event)
+        except BrokenPipeError:
+            self._invocation.note("nobody reads stdout any more; following the run to its end all the same")
+
+    def _show_json(self, event: WatchEvent) -> None:
+        if isinstance(event, LogBatch):
+            self._lines.write(event)
+        else:
+            self._terminal.write(json.dumps(event.to_json()) + "\n")
+
+    def _show_text(self, event: WatchEvent) -> None:
+        match event:
+            case LogBatch():
+                if event.container == self._record.main:
+                    self._last_lines.extend(event.messages[-_LINES_KEPT:])
+                self._lines.write(event)
+            case Started():
+                self._invocation.note(f"run {event.run_id} of {self._record.job}")
+            case PhaseChanged():
+                self.phase = event.phase
+                self._terminal.draw()
+                # On a terminal the status line says it, and STOPPED is said by what follows.
+                if not self._terminal.has_status and event.phase != STOPPED:
+                    self._invocation.note(f"{event.phase} after {self._elapsed(event.at)}")
+            case WarningEvent():
+                self._invocation.note(f"warning: {event.message}")
+            case Finished():
+                self.finish(event.outcome)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write the end of the run for a person."""
+        task = self.run.task if self.run else None
+        command = self._invocation.command
+        step = summary.next_step(outcome, command, log_readable=self._log_readable, task=task)
+        rows = summary.ending(
+            outcome, local=self._local, task=task, last_lines=tuple(self._last_lines), next_command=step
+        )
+        head = summary.headline(outcome, colour=self._terminal.colour_err)
+        self._terminal.say_styled(f"jobrunner: {head}\n{words.fields(rows, indent='  ').rstrip()}")
+
+    def say_goes_on(self) -> None:
+        """Say that the run has not ended only because nobody follows it any more."""
+        self._invocation.note(f"run {self._record.run_id} goes on without this command")
+        self._terminal.say(f"  next  {self._invocation.command('attach', self._record.run_id)}")
+
+    def status(self) -> AbstractContextManager[None]:
+        """Show the status line while the block runs, where there is one."""
+        return nullcontext() if self._invocation.json else self._terminal.status(self.status_line)
+
+    def status_line(self) -> str:
+        """Give phase, elapsed time and bill so far; called from the status line's thread."""
+        task = self.run.task if self.run else None
+        now = datetime.now(UTC)
+        seconds = billed_so_far(task, now)
+        parts = [
+            f"{self._record.job} {self._record.run_id}",
+            self.phase or (task.last_status if task else None) or "STARTING",
+            self._elapsed(now),
+            *([] if seconds is None else [f"billed so far {words.billed(seconds)}"]),
+        ]
+        return " | ".join(parts)
+
+    def _elapsed(self, at: datetime) -> str:
+        return words.duration((at - self._record.created_at).total_seconds())
+
+
+def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
+    """Show a run's events to its end and give the exit code; the signals of the context act on it.
+
+    Raises:
+        Left: The user leaves; the run goes on, or is being stopped.
+        AwsError: As `Run.stream`.
+    """
+    report.run = run
+    interrupts.watch(run)
+    try:
+        outcome = show_all(run.stream(), report)
+    except AwsError:
+        report.say_goes_on()
+        raise
+    if outcome is None:
+        raise RuntimeError(f"run {run.run_id} ended without an outcome")
+    return exits.of_outcome(outcome, interrupts.received)
+
+
+def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
+    """Show events; give the outcome if one came."""
+    outcome = None
+    with report.status():
+        for event in events:  # to the very end: what the library does after the last event is part of the run
+            if isinstance(event, Finished):
+                outcome = event.outcome
+            else:
+                report.show(event)
+    if outcome is not None:
+        report.show(Finished(outcome=outcome))
+    return outcome
+
+
+def say_left(invocation: Invocation, run: Run | None, left: Left) -> int:
+    """Say how to come back to a run that was left; give the exit code."""
+    if run is None:
+        message, hint = "left before it was known whether the task was started", invocation.command("ps")
+    else:
+        state = "is being stopped" if left.stopping else "goes on"
+        message, hint = f"left run {run.run_id}, which {state}", invocation.command("attach", run.run_id)
+    invocation.note(message)
+    invocation.terminal.say(f"  next  {hint}")
+    if invocation.json:
+        line = {"event": "error", "message": message, "hint": hint}
+        invocation.terminal.write(json.dumps(line) + "\n")
+    return exits.of_signal(left.signal)

@@ -1,0 +1,264 @@
+"""The options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from jobrunner.cli.invocation import LOCAL_STAGE, Invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from jobrunner.core.options import RunOptions
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def shared(function: F) -> F:
+    """Add the options that every command takes; they may stand before the command as well."""
+    for option in reversed(_SHARED):
+        function = option(function)
+    return function
+
+
+def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Store a shared option where the whole call reads it; what stands nearer to the command wins."""
+    invocation = ctx.find_object(Invocation)
+    if invocation is None or value is None:
+        return
+    setattr(invocation, str(option.name), value)
+    if invocation.local and invocation.stage not in {None, LOCAL_STAGE}:
+        raise click.UsageError(f"--local and --stage {invocation.stage} name two stages; give one of them", ctx)
+
+
+def _shared_option(*names: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_keep, default=None, **more)
+
+
+_SHARED = (
+    _shared_option(
+        "--local", is_flag=True, flag_value=True, help="Use the local AWS endpoint; it is started if needed."
+    ),
+    _shared_option("--stage", metavar="NAME", help="The stage of jobrunner.yaml to use."),
+    _shared_option("--project", metavar="DIR", help="The project's directory. [default: here, or the nearest above]"),
+    _shared_option("--output", type=click.Choice(["text", "json"]), help="Text, or JSON lines on stdout."),
+)
+
+
+class Arguments(click.Command):
+    """A command that keeps what stands after `--` for the job, as `kubectl run NAME -- ARG…` does.
+
+    The words are in `ctx.meta[ARGUMENTS]`, None when there are none: an empty list would mean "no command".
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the job's arguments away before the options are parsed."""
+        ctx.meta[ARGUMENTS] = None
+        if "--" in args:
+            at = args.index("--")
+            args, words = args[:at], args[at + 1 :]
+            ctx.meta[ARGUMENTS] = tuple(words) or None
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message:
+                error.message += "\nArguments for the job itself stand after --, as in: jobrunner run JOB -- --verbose"
+            raise
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show the arguments in the usage line."""
+        return [*super().collect_usage_pieces(ctx), "[-- ARG...]"]
+
+
+ARGUMENTS = "jobrunner.arguments"
+
+
+def run_options(function: F) -> F:
+    """Add the options that change one run; the command gets them as one `RunOptions`, `options`."""
+    for option in reversed(_RUN):
+        function = option(function)
+    return function
+
+
+class Read(click.ParamType):
+    """An option whose text a function reads; its ValueError is the message, and an example follows it."""
+
+    def __init__(self, name: str, read: Callable[[str], Any], example: str) -> None:
+        self.name = name
+        self._read = read
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            shown = str(error)
+            return self.fail(shown if self._example in shown else f"{shown}; for instance {self._example}", param, ctx)
+
+
+def read_cpu(text: str) -> int:
+    """Read `1 vCPU` or `1024`."""
+    from jobrunner.core.sizes import parse_cpu
+
+    return parse_cpu(text)
+
+
+def read_memory(text: str) -> int:
+    """Read `4 GB` or `4096`."""
+    from jobrunner.core.sizes import parse_memory
+
+    return parse_memory(text)
+
+
+def read_duration(text: str) -> int:
+    """Read `2h` or `90`, in seconds."""
+    from jobrunner.core.durations import parse_duration
+
+    return parse_duration(text)
+
+
+def read_time(text: str) -> datetime:
+    """Read a time of ISO 8601 that says its offset: a job that works on the wrong hour is worse than a refusal."""
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time of ISO 8601") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} does not say of which time zone it is; Z is UTC")
+    return moment
+
+
+def read_pair(text: str) -> tuple[str, str]:
+    """Read NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def read_variable(text: str) -> tuple[str, str]:
+    """Read K=V, or K alone for this process's value, as `docker run -e` does. One that is not set is an error.
+
+    (docker leaves it out in silence; the job then fails later, and elsewhere.)
+    """
+    import re
+
+    from jobrunner.core.fields import VARIABLE_NAME
+
+    name, equals, value = text.partition("=")
+    if re.fullmatch(VARIABLE_NAME, name) is None:
+        raise ValueError(f"{name!r} cannot be the name of an environment variable")
+    if equals:
+        return name, value
+    if name not in os.environ:
+        raise ValueError(f"{name} is not set in this environment, and no value is given")
+    return name, os.environ[name]
+
+
+_RUN = (
+    click.option(
+        "-e",
+        "--env",
+        "environment",
+        multiple=True,
+        metavar="K[=V]",
+        type=Read("K[=V]", read_variable, "-e LOG_LEVEL=debug"),
+        help="Set an environment variable of the job; K alone takes this shell's value.",
+    ),
+    click.option(
+        "--env-file",
+        "env_files",
+        multiple=True,
+        metavar="FILE",
+        help="Read environment variables from a file of K=V lines; -e wins.",
+    ),
+    click.option(
+        "-p",
+        "--param",
+        "params",
+        multiple=True,
+        metavar="NAME=VALUE",
+        type=Read("NAME=VALUE", read_pair, "-p day=2026-11-23"),
+        help="Set a parameter of the job.",
+    ),
+    click.option(
+        "--cpu", metavar="SIZE", type=Read("SIZE", read_cpu, "--cpu '1 vCPU'"), help="For instance 1 vCPU or 1024."
+    ),
+    click.option(
+        "--memory", metavar="SIZE", type=Read("SIZE", read_memory, "--memory '4 GB'"), help="For instance 4 GB or 4096."
+    ),
+    click.option(
+        "--capacity", type=click.Choice(["on-demand", "spot", "spot-then-on-demand"]), help="What Fargate runs it on."
+    ),
+    click.option(
+        "--timeout",
+        metavar="DURATION",
+        type=Read("DURATION", read_duration, "--timeout 2h"),
+        help="Stop the task after so long; 0 for never.",
+    ),
+    click.option(
+        "--scheduled-time",
+        metavar="TIME",
+        type=Read("TIME", read_time, "--scheduled-time 2026-11-23T02:30Z"),
+        help="The logical time that the job works on, ISO 8601 with an offset.",
+    ),
+    click.option("--key", metavar="TEXT", help="The same key of the same job never starts a second run."),
+)
+
+
+on_interrupt_option = click.option(
+    "--on-interrupt",
+    type=click.Choice(["stop", "detach"]),
+    help="What the first Ctrl-C does to the task: stop it, or leave it running. [default: the setting, stop]",
+)
+
+
+def options_of(ctx: click.Context, given: Mapping[str, Any]) -> RunOptions:
+    """Make one value of the options of `run_options`.
+
+    Raises:
+        SpecError: An env file cannot be read, or a line of it is wrong.
+    """
+    from jobrunner.core.options import RunOptions, Trigger
+
+    return RunOptions(
+        args=ctx.meta[ARGUMENTS],
+        environment={**_from_files(given["env_files"]), **dict(given["environment"])},
+        params=dict(given["params"]),
+        cpu=given["cpu"],
+        memory=given["memory"],
+        capacity=given["capacity"],
+        timeout=given["timeout"],
+        scheduled_time=given["scheduled_time"],
+        key=given["key"],
+        trigger=Trigger.MANUAL,
+    )
+
+
+def _from_files(files: tuple[str, ...]) -> dict[str, str]:
+    from pathlib import Path
+
+    from jobrunner.document import read_env_file
+
+    values: dict[str, str] = {}
+    for file in files:
+        values |= read_env_file(Path(file), os.environ)
+    return values
+
+
+def job_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of a job from the names of the files: completion must not fail, nor take long."""
+    from pathlib import Path
+
+    invocation = ctx.find_object(Invocation)
+    folder = Path(invocation.project if invocation and invocation.project else ".") / "jobs"
+    return sorted(path.stem for path in folder.glob(f"{incomplete}*.y*ml"))

@@ -18,6 +18,7 @@ LINUX = Tariff(region="us-west-2", operating_system="linux", architecture="x86_6
 
 
 def price(usd: str) -> Price:
+    """A row of the table."""
     return Price(usd=Decimal(usd), as_of=date(2026, 11, 1), source="aws.amazon.com/fargate/pricing")
 
 
@@ -33,6 +34,7 @@ PRICES = PriceTable(
 
 
 def task(seconds: float | None, *, pulled: bool = True, **fields: object) -> TaskSnapshot:
+    """A stopped task of so many seconds."""
     stopped = None if seconds is None else PULLED + timedelta(seconds=seconds)
     known: dict[str, object] = {"cpu": 256, "memory": 512, **fields}
     return TaskSnapshot(

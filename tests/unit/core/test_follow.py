@@ -110,7 +110,7 @@ def test_no_line_is_lost_or_doubled_under_any_paging(main: Story, proxy: Story, 
 @settings(max_examples=200)
 @given(main=stories("main"), settle=st.sampled_from([5.0, 10.0]))
 def test_lines_that_arrive_within_the_settling_time_are_read(main: Story, settle: float) -> None:
-    """The containers end at the first moment; every line becomes readable within the settling time of the one before."""
+    """The containers end at once; each line becomes readable within the settling time of the one before."""
     follow = Follow([MAIN], settle=settle)
 
     seen = drive(follow, {MAIN: main}, over=0.0)
@@ -179,7 +179,7 @@ def test_lines_of_two_containers_are_merged_by_time() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Unreadable(reason="AWS refuses to show the log: AccessDeniedException"), "AWS refuses to show the log: AccessDeniedException"),
+        (Unreadable(reason="AWS refuses: AccessDeniedException"), "AWS refuses: AccessDeniedException"),
         (StreamAbsent(group_absent=True), "log group /jobs does not exist"),
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ def stopped(
     started: bool = True,
     others: tuple[ContainerSnapshot, ...] = (),
 ) -> TaskSnapshot:
+    """A stopped task; by default its essential container exited."""
     main = ContainerSnapshot(name="main", last_status="STOPPED", exit_code=exit_code, reason=container_reason)
     return TaskSnapshot(
         task_arn="arn",
@@ -90,11 +91,11 @@ CASES = {
         Verdict.NEVER_STARTED, "cannot_start_container", None,
     ),
     "log group missing": (
-        stopped(None, code="TaskFailedToStart", reason="ResourceInitializationError: failed to validate", started=False),
+        stopped(None, code="TaskFailedToStart", reason="ResourceInitializationError: failed", started=False),
         Verdict.NEVER_STARTED, "resource_initialization", None,
     ),
     "network interface": (
-        stopped(None, code=None, reason="Timeout waiting for network interface provisioning to complete.", started=False),
+        stopped(None, code=None, reason="Timeout waiting for network interface provisioning to", started=False),
         Verdict.NEVER_STARTED, "network_interface", None,
     ),
     "nothing is said": (

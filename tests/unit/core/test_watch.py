@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -107,6 +108,7 @@ class Life:
 def drive(
     life: Life, subject: Subject = SUBJECT, *, patience: Patience = PATIENCE, stop_at: float | None = None
 ) -> tuple[list[WatchEvent], Outcome]:
+    """Drive a watch through a life; give all events and the outcome."""
     watch = Watch(subject, patience=patience, prices=PriceTable(prices={}), now=BEGIN)
     now, observations, events = 0.0, list[Observation](), list[WatchEvent]()
     for _ in range(20_000):
@@ -128,6 +130,7 @@ def drive(
 
 
 def lines_of(events: list[WatchEvent]) -> list[str]:
+    """The log lines among events."""
     return [message for event in events if isinstance(event, LogBatch) for message in event.messages]
 
 
@@ -208,8 +211,8 @@ def test_looking_slows_down_while_nothing_changes() -> None:
 
     looks = [at for at, name in hour.calls if name == "DescribeTask"]
     assert len(looks) < 1_100
-    assert min(later - earlier for earlier, later in zip(looks, looks[1:], strict=False)) >= 0.049
-    assert max(later - earlier for earlier, later in zip(looks, looks[1:], strict=False)) <= 5.0
+    assert min(later - earlier for earlier, later in pairwise(looks)) >= 0.049
+    assert max(later - earlier for earlier, later in pairwise(looks)) <= 5.0
     assert short.calls[-1][0] <= 0.3 * 1.2 + 0.05
 
 

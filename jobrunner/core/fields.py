@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, JsonValue, WithJsonSchema
+from pydantic_core import core_schema
 
 from jobrunner.core import durations, sizes
 from jobrunner.core.frozen import FrozenDict
@@ -20,6 +22,10 @@ from jobrunner.core.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 V = TypeVar("V")
 
@@ -39,16 +45,33 @@ _FALSE = frozenset({"false", "no", "off"})
 _ARN = r"arn:aws[a-z-]*"
 
 
-def matching(pattern: str, wanted: str) -> AfterValidator:
-    """Text that the pattern matches in full; `wanted` completes the sentence "… is not"."""
-    compiled = re.compile(pattern)
+@dataclass(frozen=True)
+class Matching:
+    """Text that a pattern matches in full; `wanted` completes the sentence "… is not".
 
-    def check(text: str) -> str:
-        if compiled.fullmatch(text) is None:
-            raise ValueError(f"{quoted(text)} is not {wanted}")
+    An editor gets the pattern too, unless it is one that only Python understands.
+    """
+
+    pattern: str
+    wanted: str
+    portable: bool = True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        written = handler(schema)
+        return {**written, "pattern": f"^({self.pattern})$"} if self.portable else written
+
+    def checked(self, text: str) -> str:
+        """The text, if the pattern matches it.
+
+        Raises:
+            ValueError: It does not.
+        """
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(f"{quoted(text)} is not {self.wanted}")
         return text
-
-    return AfterValidator(check)
 
 
 def parse_flag(value: object) -> bool:
@@ -104,6 +127,12 @@ def parse_words(value: object) -> object:
         raise ValueError(f"{quoted(value)} cannot be split into words ({reason}); write a list") from None
     if any(word and not word.strip("();<>|&") for word in bare):
         raise ValueError(f"{quoted(value)} needs a shell, and none runs it; write [sh, -c, {quoted(value)}]")
+    return words
+
+
+def _not_empty(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not words:
+        raise ValueError("this is empty; leave it out to keep what the image says")
     return words
 
 
@@ -172,13 +201,25 @@ def _check_value_from(text: str) -> str:
 
 
 FROZEN = AfterValidator(freeze)
+
+#: Marks for `jobrunner.document.schema`: a list that may be written as its only entry; a mapping that may be
+#: written as a text.
+SINGLE: dict[str, JsonValue] = {"x-single": True}
+SHORT: dict[str, JsonValue] = {"x-short": True}
+
 CONTAINER_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
 VARIABLE_NAME = r"[^=\s\x00\ud800-\udfff]{1,255}"
 
 Text = Annotated[
-    str, matching(r"[^\x00\ud800-\udfff]*", "text that can be passed on: it has a NUL or half a character")
+    str,
+    Matching(r"[^\x00\ud800-\udfff]*", "text that can be passed on: it has a NUL or half a character", portable=False),
 ]
-Words = Annotated[tuple[Text, ...], BeforeValidator(parse_words), Field(min_length=1)]
+Words = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(parse_words),
+    AfterValidator(_not_empty),
+    described(["array", "string"], items={"type": "string"}, minItems=1),
+]
 
 _DURATION = r"^\s*([0-9]+|([0-9]+\s*[A-Za-z]+\s*)+)\s*$"
 Seconds = Annotated[
@@ -217,24 +258,22 @@ Memory = Annotated[
 Image = Annotated[
     str,
     # BC ecs ContainerDefinition.image: letters, digits, - _ : . / # and, for digests, @; up to 255.
-    matching(r"[A-Za-z0-9][A-Za-z0-9._:/#@-]{0,254}", "the name of an image, such as python:3.13-slim"),
+    Matching(r"[A-Za-z0-9][A-Za-z0-9._:/#@-]{0,254}", "the name of an image, such as python:3.13-slim"),
 ]
 Role = Annotated[
     str,
-    matching(
+    Matching(
         rf"{_ARN}:iam::[0-9]{{12}}:role/[\w+=,.@/-]{{1,512}}|[\w+=,.@-]{{1,64}}",
         "a role; write its name or its ARN, arn:aws:iam::ACCOUNT:role/NAME",
     ),
 ]
 LogGroup = Annotated[
     str,
-    matching(r"[.\-_/#A-Za-z0-9]{1,512}", "the name of a log group: up to 512 letters, digits and . - _ / #"),
+    Matching(r"[.\-_/#A-Za-z0-9]{1,512}", "the name of a log group: up to 512 letters, digits and . - _ / #"),
 ]
-Subnet = Annotated[str, matching(r"subnet-[0-9a-f]{8,17}", "a subnet id, such as subnet-0123456789abcdef0")]
-SecurityGroup = Annotated[str, matching(r"sg-[0-9a-f]{8,17}", "a security group id, such as sg-0123456789abcdef0")]
-WorkingDirectory = Annotated[
-    str, matching(r"/[^\x00\ud800-\udfff]*", "an absolute path in the container, such as /app")
-]
+Subnet = Annotated[str, Matching(r"subnet-[0-9a-f]{8,17}", "a subnet id, such as subnet-0123456789abcdef0")]
+SecurityGroup = Annotated[str, Matching(r"sg-[0-9a-f]{8,17}", "a security group id, such as sg-0123456789abcdef0")]
+WorkingDirectory = Annotated[Text, Matching(r"/.*", "an absolute path in the container, such as /app")]
 Environment = Annotated[Mapping[str, Text], AfterValidator(_check_variables), FROZEN]
 Tags = Annotated[Mapping[str, str], AfterValidator(_check_tags), FROZEN]
 ValueFrom = Annotated[str, AfterValidator(_check_value_from)]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"\$\$\{\{|\$\{\{([^{}]*)\}\}|\$\{\{")
 _REFERENCE = re.compile(r"\s*params\.([A-Za-z_][A-Za-z0-9_-]*)\s*")
 
-#: What a parameter may be called, as a pattern for `re` and JSON Schema.
-NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
+#: What a parameter may be called, as a pattern that has to match in full.
+NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 
 
 def references(text: str) -> tuple[str, ...]:

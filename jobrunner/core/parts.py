@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from jobrunner.core import spec_checks
 from jobrunner.core.fields import (
+    SHORT,
+    SINGLE,
     ContainerCpu,
     Environment,
     Flag,
     Image,
+    Matching,
     Memory,
     Seconds,
     Secrets,
@@ -22,7 +25,6 @@ from jobrunner.core.fields import (
     WorkingDirectory,
     described,
     duration,
-    matching,
     one_or_list,
     whole_number,
 )
@@ -50,6 +52,8 @@ class Network(Part):
 
 class Param(Part):
     """A value that a run may be given: `jobrunner run JOB -p NAME=VALUE`."""
+
+    model_config = ConfigDict(json_schema_extra=SHORT)
 
     default: Text | None = Field(
         None, description="The value of a run that gives none. Left out: every run must give one."
@@ -141,6 +145,7 @@ class Retries(Part):
     )
     on: Annotated[tuple[RetryReason, ...], BeforeValidator(one_or_list)] = Field(
         ("infrastructure", "failure"),
+        json_schema_extra=SINGLE,
         min_length=1,
         description="What is tried again: exit codes (1 to 255) and the words infrastructure (AWS did not start the "
         "task, lost it or stopped it, a Spot interruption included), spot (only a Spot interruption), failure (any "
@@ -154,6 +159,7 @@ class Notify(Part):
 
     on: Annotated[tuple[Literal["failure", "recovery", "missed"], ...], BeforeValidator(one_or_list)] = Field(
         ("failure", "missed"),
+        json_schema_extra=SINGLE,
         min_length=1,
         description="failure: a run failed; recovery: a run succeeded after a failed one; "
         "missed: a scheduled run did not happen.",
@@ -161,11 +167,11 @@ class Notify(Part):
     sns: (
         Annotated[
             str,
-            matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}", "the ARN of an SNS topic"),
+            Matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}", "the ARN of an SNS topic"),
         ]
         | None
     ) = Field(None, description="ARN of the SNS topic to publish to.")
-    webhook: Annotated[str, matching(r"https://[^\s/?#]+\S*", "an https:// URL")] | None = Field(
+    webhook: Annotated[str, Matching(r"https://[^\s/?#]+\S*", "an https:// URL")] | None = Field(
         None, description="https URL to post to."
     )
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from jobrunner.core.cron import parse_cron
 from jobrunner.core.durations import parse_duration
-from jobrunner.core.fields import described, matching
+from jobrunner.core.fields import Matching, described
 from jobrunner.core.part import Part
 from jobrunner.core.wording import nearest, quoted
 
@@ -121,7 +121,7 @@ class Schedule(Part):
     start: LocalTime | None = Field(None, description="No run before this local time.")
     end: LocalTime | None = Field(None, description="No run after this local time.")
     name: (
-        Annotated[str, matching(r"[0-9A-Za-z_-]{1,32}", "a schedule's name: up to 32 letters, digits, - and _")] | None
+        Annotated[str, Matching(r"[0-9A-Za-z_-]{1,32}", "a schedule's name: up to 32 letters, digits, - and _")] | None
     ) = Field(None, description="Tells several schedules of a job apart; by default they are numbered.")
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from jobrunner.core import local_stage
 from jobrunner.core.connection import LOG_SETTLE_SECONDS
-from jobrunner.core.fields import LogGroup, Role, Seconds, Tags, described, duration, matching, whole_number
+from jobrunner.core.fields import LogGroup, Matching, Role, Seconds, Tags, described, duration, whole_number
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.part import Part
 from jobrunner.core.spec import Network
@@ -64,7 +64,7 @@ def parse_retention(value: object) -> int:
     return days
 
 
-Stage = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a stage's name: up to 32 letters, digits, - and _")]
+Stage = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a stage's name: up to 32 letters, digits, - and _")]
 Pause = Annotated[Seconds, duration(0, 600, "simulated times are")]
 
 
@@ -83,16 +83,16 @@ class LocalTimes(Part):
 class Overlay(Part):
     """What a stage may set; each key left out comes from the project file."""
 
-    region: Annotated[str, matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region, such as eu-west-1")] | None = (
+    region: Annotated[str, Matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region, such as eu-west-1")] | None = (
         Field(None, description="AWS region.")
     )
-    profile: Annotated[str, matching(r"\S.{0,255}", "the name of a profile")] | None = Field(
+    profile: Annotated[str, Matching(r"\S.{0,255}", "the name of a profile")] | None = Field(
         None, description="Named profile of the shared AWS configuration."
     )
     cluster: (
         Annotated[
             str,
-            matching(
+            Matching(
                 r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}",
                 "the name or the ARN of an ECS cluster",
             ),
@@ -131,7 +131,7 @@ class Overlay(Part):
     endpoint: (
         Annotated[
             str,
-            matching(
+            Matching(
                 r"local|aws|https?://[^\s/?#@]+(/[^\s?#]*)?",
                 "an endpoint: local, aws or an http(s) URL without credentials",
             ),
@@ -159,7 +159,7 @@ class ProjectFile(Overlay):
     project: (
         Annotated[
             str,
-            matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a project's name: up to 32 letters, digits, - and _"),
+            Matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", "a project's name: up to 32 letters, digits, - and _"),
         ]
         | None
     ) = Field(None, description="Name of the project; by default the directory's.")

@@ -15,11 +15,13 @@ from jobrunner.core import spec_checks
 from jobrunner.core.fields import (
     CONTAINER_NAME,
     FROZEN,
+    SINGLE,
     Cpu,
     Environment,
     Flag,
     Image,
     LogGroup,
+    Matching,
     Memory,
     Role,
     Seconds,
@@ -30,7 +32,6 @@ from jobrunner.core.fields import (
     WorkingDirectory,
     described,
     duration,
-    matching,
     one_or_list,
 )
 from jobrunner.core.params import NAME_PATTERN
@@ -68,7 +69,7 @@ class JobSpec(Part):
 
     name: Annotated[
         str,
-        matching(
+        Matching(
             r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}",
             "a job's name: a letter or digit, then up to 63 letters, digits, - and _ (it becomes part of the names of "
             "the task definition, the log streams and the schedules)",
@@ -79,7 +80,7 @@ class JobSpec(Part):
     task_definition: (
         Annotated[
             str,
-            matching(
+            Matching(
                 r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za-z0-9_-]{1,255}(:[0-9]{1,9})?",
                 "a task definition: family, family:revision or its ARN",
             ),
@@ -89,7 +90,7 @@ class JobSpec(Part):
         None,
         description="Runs an existing task definition, family, family:revision or ARN, instead of an image.",
     )
-    container: Annotated[str, matching(r"[A-Za-z0-9_-]{1,255}", "the name of a container")] | None = Field(
+    container: Annotated[str, Matching(r"[A-Za-z0-9_-]{1,255}", "the name of a container")] | None = Field(
         None,
         description="Which container of the task_definition is the job's own. Needed when it has several.",
     )
@@ -119,7 +120,7 @@ class JobSpec(Part):
     )
     platform_version: Annotated[
         str,
-        matching(
+        Matching(
             r"LATEST|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}",
             "a Fargate platform version: LATEST or for instance 1.4.0",
         ),
@@ -134,6 +135,7 @@ class JobSpec(Part):
     ] = Field(
         (),
         max_length=MAX_ENV_FILES,
+        json_schema_extra=SINGLE,
         description="Files of NAME=VALUE lines in docker's syntax, relative to the project; what environment says goes "
         "before them. "
         "An arn:aws:s3:::bucket/file.env is read by ECS itself.",
@@ -145,7 +147,7 @@ class JobSpec(Part):
         "secret (with :json-key:version-stage:version-id), or ARN or /name of an SSM parameter.",
     )
     params: Annotated[
-        Mapping[Annotated[str, matching(NAME_PATTERN, "a parameter's name: letters, digits, _ and -")], Param],
+        Mapping[Annotated[str, Matching(NAME_PATTERN, "a parameter's name: letters, digits, _ and -")], Param],
         FROZEN,
     ] = Field(
         {},
@@ -161,7 +163,7 @@ class JobSpec(Part):
         Field(None, description="Size of the task's disk in GiB, 21 to 200. Left out: 20, which cost nothing extra.")
     )
     sidecars: Annotated[
-        Mapping[Annotated[str, matching(CONTAINER_NAME, "a container's name: letters, digits, - and _")], Sidecar],
+        Mapping[Annotated[str, Matching(CONTAINER_NAME, "a container's name: letters, digits, - and _")], Sidecar],
         FROZEN,
     ] = Field(
         {},
@@ -174,7 +176,10 @@ class JobSpec(Part):
     )
     tags: Tags = Field({}, validate_default=True, description="AWS tags of the task and of its definition; at most 40.")
     schedule: Annotated[tuple[Schedule, ...], BeforeValidator(spec_checks.one_or_several)] = Field(
-        (), max_length=MAX_SCHEDULES, description="When the job runs by itself: one schedule, or a list."
+        (),
+        max_length=MAX_SCHEDULES,
+        json_schema_extra=SINGLE,
+        description="When the job runs by itself: one schedule, or a list.",
     )
     timeout: Annotated[Seconds, duration(1, 14 * 86_400, "a timeout is")] | None = Field(
         None, description="The task is stopped after this time, also if nobody is watching."

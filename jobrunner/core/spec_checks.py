@@ -33,6 +33,9 @@ NOT_OVERRIDABLE = (
     "log_group",
 )
 
+#: Keys that make no sense as a default of all jobs.
+NEVER_A_DEFAULT = ("name",)
+
 RETRY_WORDS = ("infrastructure", "spot", "failure", "out_of_memory", "timeout")
 
 _S3_FILE = re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/\S+\.env")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -61,4 +60,4 @@ def report_bug(error: Exception, invocation: Invocation) -> int:
 def _json(invocation: Invocation, message: str, **more: Any) -> None:
     if invocation.json:
         present = {key: value for key, value in more.items() if value is not None}
-        invocation.terminal.write(json.dumps({"event": "error", "message": message, **present}) + "\n")
+        invocation.write_json({"event": "error", "message": message, **present})

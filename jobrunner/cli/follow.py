@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.cli import exits, summary, words
-from jobrunner.cli.interrupts import Interrupts, Left
 from jobrunner.cli.logtext import LogJson, LogText
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
 from jobrunner.core.events import Warning as WarningEvent
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
+    from jobrunner.cli.interrupts import Interrupts, Left
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.events import WatchEvent
     from jobrunner.core.outcome import Outcome
@@ -97,7 +96,7 @@ class Report:
         if isinstance(event, LogBatch):
             self._lines.write(event)
         else:
-            self._terminal.write(json.dumps(event.to_json()) + "\n")
+            self._invocation.write_json(event.to_json())
 
     def _show_text(self, event: WatchEvent) -> None:
         match event:
@@ -198,6 +197,5 @@ def say_left(invocation: Invocation, run: Run | None, left: Left) -> int:
     invocation.note(message)
     invocation.terminal.say(f"  next  {hint}")
     if invocation.json:
-        line = {"event": "error", "message": message, "hint": hint}
-        invocation.terminal.write(json.dumps(line) + "\n")
+        invocation.write_json({"event": "error", "message": message, "hint": hint})
     return exits.of_signal(left.signal)

@@ -71,7 +71,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Completion for the shell: eval "$(_JOBRUNNER_COMPLETE=bash_source jobrunner)" (or zsh_source, fish_source).',
+    epilog='Shell completion: eval "$(_JOBRUNNER_COMPLETE=bash_source jobrunner)", or zsh_source, or fish_source.',
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."

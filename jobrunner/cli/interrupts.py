@@ -17,7 +17,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _LEAVING = (signal.SIGHUP,)
 
 
-class Left(BaseException):  # noqa: N818  not an error: the user has gone; no `except Exception` may hold him up
+class Left(BaseException):
     """The user leaves the run to itself.
 
     Attributes:

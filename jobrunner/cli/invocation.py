@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobrunner.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 LOCAL_STAGE = "local"
@@ -61,6 +63,11 @@ class Invocation:
         given += ["--project", self.project] if self.project is not None else []
         return shlex.join(["jobrunner", *words, *given])
 
+    def write_json(self, *documents: Mapping[str, Any]) -> None:
+        """Write JSON lines to stdout, at once; in ASCII, so that no reader can find another end of a line in them."""
+        text = "".join(json.dumps(document, separators=(",", ":")) + "\n" for document in documents)
+        self.terminal.write(text)
+
     def note(self, text: str) -> None:
-        """Narrate on stderr; with JSON on stdout only what concerns the person at the keyboard is said so."""
+        """Narrate on stderr."""
         self.terminal.say(f"jobrunner: {text}")

@@ -96,9 +96,9 @@ class LogJson:
 
     def text(self, batch: LogBatch) -> str:
         """Give one JSON object to a line."""
-        start = f'{{"event": "log", "container": {quoted(batch.container)}, "timestamp": "'
+        start = f'{{"event":"log","container":{quoted(batch.container)},"timestamp":"'
         stamp = self._stamps.text
         return "".join(
-            f'{start}{stamp(at)}", "message": {quoted(message)}}}\n'
+            f'{start}{stamp(at)}","message":{quoted(message)}}}\n'
             for at, message in zip(batch.timestamps, batch.messages, strict=True)
         )

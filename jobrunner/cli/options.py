@@ -66,7 +66,8 @@ class Arguments(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             if "unexpected extra argument" in error.message:
-                error.message += "\nArguments for the job itself stand after --, as in: jobrunner run JOB -- --verbose"
+                hint = "Arguments for the job itself stand after --, as in: jobrunner run JOB -- --verbose"
+                raise click.UsageError(f"{error.message}\n{hint}", ctx) from None
             raise
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -84,23 +85,22 @@ def run_options(function: F) -> F:
     return function
 
 
-class Read(click.ParamType):
-    """An option whose text a function reads; its ValueError is the message, and an example follows it."""
+def read_by(read: Callable[[str], Any], example: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Give the callback of an option whose text a function reads; its ValueError is the message, with an example."""
 
-    def __init__(self, name: str, read: Callable[[str], Any], example: str) -> None:
-        self.name = name
-        self._read = read
-        self._example = example
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the text."""
-        if not isinstance(value, str):
-            return value
+    def convert(text: str) -> Any:
         try:
-            return self._read(value)
+            return read(text)
         except ValueError as error:
-            shown = str(error)
-            return self.fail(shown if self._example in shown else f"{shown}; for instance {self._example}", param, ctx)
+            said = str(error)
+            raise click.BadParameter(said if "for instance" in said else f"{said}; for instance {example}") from None
+
+    def callback(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(convert(text) for text in value)
+        return None if value is None else convert(value)
+
+    return callback
 
 
 def read_cpu(text: str) -> int:
@@ -171,7 +171,7 @@ _RUN = (
         "environment",
         multiple=True,
         metavar="K[=V]",
-        type=Read("K[=V]", read_variable, "-e LOG_LEVEL=debug"),
+        callback=read_by(read_variable, "-e LOG_LEVEL=debug"),
         help="Set an environment variable of the job; K alone takes this shell's value.",
     ),
     click.option(
@@ -187,14 +187,14 @@ _RUN = (
         "params",
         multiple=True,
         metavar="NAME=VALUE",
-        type=Read("NAME=VALUE", read_pair, "-p day=2026-11-23"),
+        callback=read_by(read_pair, "-p day=2026-11-23"),
         help="Set a parameter of the job.",
     ),
     click.option(
-        "--cpu", metavar="SIZE", type=Read("SIZE", read_cpu, "--cpu '1 vCPU'"), help="For instance 1 vCPU or 1024."
+        "--cpu", metavar="SIZE", callback=read_by(read_cpu, "--cpu '1 vCPU'"), help="For instance 1 vCPU or 1024."
     ),
     click.option(
-        "--memory", metavar="SIZE", type=Read("SIZE", read_memory, "--memory '4 GB'"), help="For instance 4 GB or 4096."
+        "--memory", metavar="SIZE", callback=read_by(read_memory, "--memory '4 GB'"), help="For instance 4 GB or 4096."
     ),
     click.option(
         "--capacity", type=click.Choice(["on-demand", "spot", "spot-then-on-demand"]), help="What Fargate runs it on."
@@ -202,13 +202,13 @@ _RUN = (
     click.option(
         "--timeout",
         metavar="DURATION",
-        type=Read("DURATION", read_duration, "--timeout 2h"),
+        callback=read_by(read_duration, "--timeout 2h"),
         help="Stop the task after so long; 0 for never.",
     ),
     click.option(
         "--scheduled-time",
         metavar="TIME",
-        type=Read("TIME", read_time, "--scheduled-time 2026-11-23T02:30Z"),
+        callback=read_by(read_time, "--scheduled-time 2026-11-23T02:30Z"),
         help="The logical time that the job works on, ISO 8601 with an offset.",
     ),
     click.option("--key", metavar="TEXT", help="The same key of the same job never starts a second run."),

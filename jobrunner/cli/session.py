@@ -62,13 +62,11 @@ class Session:
     def linger(self, invocation: Invocation) -> None:
         """Let an endpoint that was started for this command outlive it: its run goes on."""
         if self._owned is not None:
-            url, self._owned = self._owned.info.url, _lingering(self._owned)
+            owned, self._owned = self._owned, None
+            owned.linger(LINGER_SECONDS)
+            url = owned.info.url
             minutes = int(LINGER_SECONDS // 60)
             invocation.note(f"the local endpoint {url} stays until the run is over and {minutes} minutes are quiet")
-
-
-def _lingering(owned: OwnedEndpoint) -> None:
-    owned.linger(LINGER_SECONDS)
 
 
 def load(invocation: Invocation, *jobs: str, stage: str | None = None) -> Project:

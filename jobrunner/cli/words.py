@@ -20,9 +20,9 @@ _DOLLAR: Final = Decimal(1)
 
 
 def duration(seconds: float) -> str:
-    """Give `0.4 s`, `42 s` or `1h2m3s`."""
+    """Give `0.04 s`, `4.2 s`, `42 s` or `1h2m3s`."""
     if seconds < _WITH_TENTHS:
-        return f"{max(seconds, 0.0):.1f} s"
+        return f"{max(seconds, 0.0):.{1 if seconds >= 1 else 2}f} s"
     return f"{seconds:.0f} s" if seconds < _MINUTE else format_duration(int(seconds))
 
 
@@ -51,13 +51,10 @@ def money(amount: Decimal) -> str:
 
 def cost(amount: Decimal | None, *, local: bool) -> str:
     """Give the cost, which is an estimate and says so."""
-    if amount is None:
-        said = "unknown: the price table has no price for it"
-    else:
-        said = f"{money(amount)} (estimate)"
+    said = None if amount is None else f"about {money(amount)} (estimate)"
     if not local:
-        return said if amount is None else f"about {said}"
-    return "nothing on the local endpoint" + ("" if amount is None else f"; on Fargate about {said}")
+        return said or "unknown: the price table has no price for it"
+    return "nothing on the local endpoint" + (f"; on Fargate {said}" if said else "")
 
 
 def moment(time: datetime | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def command(invocation: Invocation, *, directory: str | None) -> int:
     except OSError as error:
         raise SpecError(f"{error.filename or target} cannot be written: {error.strerror or error}") from None
     if invocation.json:
-        invocation.terminal.write(json.dumps({"written": [str(path) for path in written]}) + "\n")
+        invocation.write_json({"written": [str(path) for path in written]})
     for path in written:
         invocation.note(f"wrote {path}")
     if not written:

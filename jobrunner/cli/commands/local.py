@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from jobrunner.cli.invocation import LOCAL_STAGE
-from jobrunner.cli.options import Read, read_duration, shared
+from jobrunner.cli.options import read_by, read_duration, shared
 from jobrunner.cli.session import load
 from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from jobrunner.local.foreground import Foreground
     from jobrunner.local.registry import EndpointInfo
 
-_SECONDS = Read("DURATION", read_duration, "30s")
+_SECONDS = read_by(read_duration, "30s")
 
 
 @click.command("local")
@@ -32,10 +30,13 @@ _SECONDS = Read("DURATION", read_duration, "30s")
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Listen there; by default anywhere free."
 )
 @click.option(
-    "--startup", type=_SECONDS, metavar="DURATION", help="Simulate this time until RUNNING; Fargate's is about 30s."
+    "--startup", callback=_SECONDS, metavar="DURATION", help="Simulate this time until RUNNING; on Fargate 30s."
 )
 @click.option(
-    "--deprovision", type=_SECONDS, metavar="DURATION", help="Simulate this time until STOPPED; Fargate's is about 20s."
+    "--deprovision",
+    callback=_SECONDS,
+    metavar="DURATION",
+    help="Simulate this time until STOPPED; on Fargate 20s.",
 )
 @shared
 @click.pass_obj
@@ -94,12 +95,10 @@ def _announce(invocation: Invocation, info: EndpointInfo, others: list[EndpointI
     if invocation.json:
         environment = client_environment(info.url, info.region)
         document = {"event": "serving", "endpoint_url": info.url, "region": info.region, "environment": environment}
-        invocation.terminal.write(json.dumps(document) + "\n")
+        invocation.write_json(document)
     else:
         invocation.terminal.write("\n".join(exports(info)) + "\n")
     invocation.note(f"serving AWS at {info.url}; tasks run as local processes in {info.workdir}, images are not pulled")
     if others:
         invocation.note(f"{others[0].url} serves this directory as well; commands use the newest, which is this one")
-    invocation.note(
-        f"Ctrl-C ends it, and its tasks with it; in another terminal: jobrunner run JOB --stage {LOCAL_STAGE}"
-    )
+    invocation.note("Ctrl-C ends it, and its tasks with it; in another terminal: jobrunner run JOB --local")

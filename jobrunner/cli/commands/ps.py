@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ def command(invocation: Invocation) -> int:
     with everywhere(invocation) as runners:
         statuses = [status for runner in runners for status in runner.ps()]
     if invocation.json:
-        invocation.terminal.write("".join(json.dumps(status.to_json()) + "\n" for status in statuses))
+        invocation.write_json(*(status.to_json() for status in statuses))
     elif statuses:
         now = datetime.now(UTC)
         invocation.terminal.write(words.table(_HEADER, (_row(status, now) for status in statuses)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 @shared
 @click.pass_context
 def command(
-    ctx: click.Context, *, job: str, detach: bool, on_interrupt: str | None, timestamps: bool, **given: Any
+    ctx: click.Context, /, *, job: str, detach: bool, on_interrupt: str | None, timestamps: bool, **given: Any
 ) -> int:
     """Start a job, follow it, and end as it ends.
 
@@ -78,8 +77,10 @@ def _detached(invocation: Invocation, session: Session, job: str, options: RunOp
             report = follow.Report(invocation, run.record, local=session.local, log_readable=session.log_readable)
             return follow.follow(run, report, interrupts)
     session.linger(invocation)
-    line = json.dumps(Started(run_id=run.run_id, task_arn=run.record.task_arn).to_json())
-    invocation.terminal.write(f"{line if invocation.json else run.run_id}\n")
+    if invocation.json:
+        invocation.write_json(Started(run_id=run.run_id, task_arn=run.record.task_arn).to_json())
+    else:
+        invocation.terminal.write(f"{run.run_id}\n")
     if run.record.timeout is not None:
         kept = format_duration(run.record.timeout)
         invocation.note(f"warning: its timeout of {kept} is kept by whoever follows it, and nobody does now")

@@ -26,6 +26,8 @@ def command(invocation: Invocation, *, document: str) -> int:
     from jobrunner.document import job_schema, project_schema
 
     schema = job_schema() if document == "job" else project_schema()
-    text = json.dumps(schema) if invocation.json else json.dumps(schema, indent=2, ensure_ascii=False)
-    invocation.terminal.write(text + "\n")
+    if invocation.json:
+        invocation.write_json(schema)
+    else:
+        invocation.terminal.write(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
     return 0

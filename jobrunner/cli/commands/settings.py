@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +33,10 @@ def command(invocation: Invocation) -> int:
     project = load(invocation)
     rows = list(effective(project.settings, stage_flag=invocation.stage_named))
     if invocation.json:
-        text = json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}) + "\n"
+        invocation.write_json({key: {"value": value, "origin": origin} for key, value, origin in rows})
     else:
         cells = ((key, harmless_line(_shown(value)), harmless_line(origin)) for key, value, origin in rows)
-        text = words.table(("KEY", "VALUE", "ORIGIN"), cells)
-    invocation.terminal.write(text)
+        invocation.terminal.write(words.table(("KEY", "VALUE", "ORIGIN"), cells))
     return 0
 
 

@@ -24,7 +24,7 @@ PLACEHOLDER: Final = "0" * naming.RUN_ID_LENGTH
 @run_options
 @shared
 @click.pass_context
-def command(ctx: click.Context, *, job: str, **given: Any) -> int:
+def command(ctx: click.Context, /, *, job: str, **given: Any) -> int:
     """Print the exact AWS requests of a job, offline.
 
     One JSON object: task_definition (RegisterTaskDefinition, null when the job names an existing one), run_task
@@ -49,14 +49,15 @@ def command(ctx: click.Context, *, job: str, **given: Any) -> int:
         task_definition=definition.family if definition else str(spec.task_definition),
         container=spec.container or naming.MAIN_CONTAINER,
     )
-    document = {
+    document: dict[str, Any] = {
         "task_definition": definition.request() if definition else None,
         "run_task": run.body,
         "schedules": [],
     }
-    text = json.dumps(document) if invocation.json else json.dumps(document, indent=2, ensure_ascii=False)
-    invocation.terminal.write(text + "\n")
-    if not invocation.json:
+    if invocation.json:
+        invocation.write_json(document)
+    else:
+        invocation.terminal.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         _explain(invocation, keyed=key is not None, registered=definition is not None)
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -34,10 +33,10 @@ def command(invocation: Invocation, *, run: str) -> int:
     with to_find(invocation, run) as session:
         status = session.runner.status(run)
         if invocation.json:
-            text = json.dumps(status.to_json()) + "\n"
+            invocation.write_json(status.to_json())
         else:
-            text = words.fields((label, harmless(value)) for label, value in _rows(status, session, invocation))
-        invocation.terminal.write(text)
+            rows = ((label, harmless(value)) for label, value in _rows(status, session, invocation))
+            invocation.terminal.write(words.fields(rows))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -65,7 +64,6 @@ def _end(invocation: Invocation, run: Run, *, wait: bool) -> None:
     if not invocation.json:
         invocation.terminal.write(f"{run.run_id}\n")
     elif outcome is not None:
-        invocation.terminal.write(json.dumps(Finished(outcome=outcome).to_json()) + "\n")
+        invocation.write_json(Finished(outcome=outcome).to_json())
     else:
-        line = {"event": "stopping", "run_id": run.run_id, "task_arn": run.record.task_arn}
-        invocation.terminal.write(json.dumps(line) + "\n")
+        invocation.write_json({"event": "stopping", "run_id": run.run_id, "task_arn": run.record.task_arn})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -43,7 +42,7 @@ def command(invocation: Invocation, *, jobs: tuple[str, ...]) -> int:
     for warning in project.warnings:
         invocation.note(f"warning: {warning}")
     if invocation.json:
-        invocation.terminal.write(json.dumps({"valid": True, "problems": [], "jobs": sorted(project.jobs)}) + "\n")
+        invocation.write_json({"valid": True, "problems": []})
     stage = f" on stage {project.settings.stage}" if project.settings.stage else ""
     verb = "is" if len(project.jobs) == 1 else "are"
     names = f": {', '.join(sorted(project.jobs))}" if project.jobs else ""
@@ -76,8 +75,7 @@ def _placed(message: str, source: str) -> Problem:
 
 def _invalid(invocation: Invocation, problems: Sequence[Problem]) -> int:
     if invocation.json:
-        result = {"valid": False, "problems": failure.problems_json(problems)}
-        invocation.terminal.write(json.dumps(result) + "\n")
+        invocation.write_json({"valid": False, "problems": failure.problems_json(problems)})
     else:
         invocation.terminal.write(_lines(problems, shown=invocation.terminal.out_is_terminal))
     invocation.terminal.say(f"error: {words.counted(len(problems), 'problem')}")

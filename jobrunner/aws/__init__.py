@@ -10,14 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobrunner.aws.audit import NoAudit, WatchtowerAudit
 from jobrunner.aws.connection import Clients, open_clients
 from jobrunner.aws.definitions import EcsDefinitions
 from jobrunner.aws.logs import CloudWatchLogs
 from jobrunner.aws.tasks import EcsTasks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobrunner.aws.audit import WatchtowerAudit
     from jobrunner.core.connection import Connection
+
+
+class NoAudit:
+    """`ports.Audit` when there is no audit log group."""
+
+    trouble: str | None = None
+
+    def record(self, action: str, fields: Mapping[str, object]) -> None:
+        """Note nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +57,12 @@ def open_gateways(connection: Connection, *, audit_log_group: str | None = None)
         tasks=EcsTasks(clients),
         definitions=EcsDefinitions(clients),
         logs=CloudWatchLogs(clients),
-        audit=WatchtowerAudit(clients, audit_log_group) if audit_log_group else NoAudit(),
+        audit=_audit(clients, audit_log_group) if audit_log_group else NoAudit(),
         clients=clients,
     )
+
+
+def _audit(clients: Clients, group: str) -> WatchtowerAudit:
+    from jobrunner.aws.audit import WatchtowerAudit  # noqa: PLC0415  few have an audit log group
+
+    return WatchtowerAudit(clients, group)

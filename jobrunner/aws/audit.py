@@ -27,20 +27,8 @@ if TYPE_CHECKING:
 #: How long `close()` waits for what was noted to be written.
 FLUSH_SECONDS = 3.0
 
-#: Where CI systems say which job they run: GitHub, GitLab, Jenkins and Buildkite, CircleCI, Azure is composed.
+#: Where CI systems say which job they run: GitLab, Jenkins, Buildkite, CircleCI, Bitrise. GitHub's is composed.
 _CI_VARIABLES = ("CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BITRISE_BUILD_URL")
-
-
-class NoAudit:
-    """`ports.Audit` when there is no audit log group."""
-
-    trouble: str | None = None
-
-    def record(self, action: str, fields: Mapping[str, Any]) -> None:
-        """Note nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class WatchtowerAudit:

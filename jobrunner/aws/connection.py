@@ -88,7 +88,7 @@ class Clients:
                 client.close()
 
     def _create(self, service: str) -> BaseClient:
-        from jobrunner.aws.raw_json import keep_json  # noqa: PLC0415  late, as everything of botocore
+        from jobrunner.aws.raw_json import keep_bodies  # noqa: PLC0415  late, as everything of botocore
 
         if self._session is None:
             self._session = _session(self.connection, self._services)
@@ -99,7 +99,7 @@ class Clients:
             endpoint_url=self.connection.endpoint_url,
             config=self._config(),
         )
-        keep_json(client)
+        keep_bodies(client)
         return client
 
     def _config(self) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.aws import faults
-from jobrunner.aws.raw_json import answer_of
+from jobrunner.aws.raw_json import body_of, parse
+from jobrunner.aws.read_ahead import ReadAhead
 from jobrunner.core.follow import LogPage, ReadLater, StreamAbsent, Unreadable
-from jobrunner.errors import AwsRefusedError
+from jobrunner.errors import AwsRefusedError, AwsUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,13 @@ class CloudWatchLogs:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._pages = ReadAhead(self._fetch, _page_of_body)
 
     def read(self, question: ReadLog) -> ReadResult:
-        """Read a page; see `ports.Logs.read`."""
+        """Read a page; see `ports.Logs.read`. The next one may be fetched meanwhile, in another thread."""
+        return self._pages.read(question)
+
+    def _fetch(self, question: ReadLog) -> bytes | ReadResult:
         stream = question.stream
         # startFromHead also with a token: "If you are using a previous nextForwardToken value as the nextToken
         # …, you must specify true" (GetLogEvents, API reference). Without it, the first page is the newest one.
@@ -40,13 +45,14 @@ class CloudWatchLogs:
         if question.token is not None:
             request["nextToken"] = question.token
         try:
-            answer = answer_of(self._clients.logs().get_log_events(**request))
+            response = self._clients.logs().get_log_events(**request)
         except Exception as error:
             ours = _unread(error, group=stream.group)
             if ours is None:
                 raise
             return ours
-        return _page(answer)
+        body = body_of(response)
+        return _page(response) if body is None else body
 
     def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:
         """Create the log group if it does not exist; see `ports.Logs.ensure_group`.
@@ -84,6 +90,13 @@ class CloudWatchLogs:
                     if one.get("logGroupName") == group:
                         return str(one.get("logGroupClass") or "STANDARD")
         return None
+
+
+def _page_of_body(body: bytes) -> ReadResult:
+    try:
+        return _page(parse(body))
+    except AwsUnreachableError as error:
+        return ReadLater(reason=error.what)
 
 
 def _page(answer: Mapping[str, Any]) -> ReadResult:

@@ -215,8 +215,8 @@ class SqliteRuns:
 
     def _aside(self) -> str:
         return (
-            f"The file is damaged, or not jobrunner's. Move it aside (`mv {self._path} {self._path}.damaged`) and a new one is made; "
-            "runs that ECS still knows can be named by their task ARN."
+            f"It is damaged, or not jobrunner's. `mv {self._path} {self._path}.damaged` moves it aside, and a new "
+            "one is made; runs that ECS still knows can be named by their task ARN."
         )
 
 

@@ -5,6 +5,7 @@ Nothing is imported here that `jobrunner --help` does not need; a command's modu
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -24,17 +25,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: The words after the program's name; by default this process's.
     """
+    _open_streams()
     try:
         code = _run(argv)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = exits.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough of it: end as a program does that SIGPIPE ends, and say nothing.
-        code = exits.BROKEN_PIPE
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())  # or the interpreter's last flush would complain
+    except OSError as error:  # from click, which writes help and versions itself
+        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
+        code = exits.BROKEN_PIPE if error.errno == errno.EPIPE else exits.UNWRITABLE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's last flush
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Give a process that was started with a closed stdout or stderr (`>&-`) somewhere to write."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -43,6 +53,7 @@ def _run(argv: Sequence[str] | None) -> int:
     from jobrunner.cli import failure
     from jobrunner.cli.group import cli
     from jobrunner.cli.invocation import Invocation
+    from jobrunner.cli.terminal import OutputLostError
     from jobrunner.errors import JobrunnerError
 
     invocation = Invocation()
@@ -55,8 +66,11 @@ def _run(argv: Sequence[str] | None) -> int:
         return exits.INTERRUPTED
     except JobrunnerError as error:
         return failure.report(error, invocation)
-    except (BrokenPipeError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # noqa: BLE001  a bug must not look like a failure of the job
+    except OutputLostError as error:
+        return failure.report_lost(error, invocation)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
+            raise
+        # A bug must not look like a failure of the job.
         return failure.report_bug(error, invocation)
     return code if isinstance(code, int) else exits.OK

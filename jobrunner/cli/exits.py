@@ -25,6 +25,8 @@ INVALID: Final = 65
 UNAVAILABLE: Final = 69
 #: EX_SOFTWARE: a bug in jobrunner.
 BUG: Final = 70
+#: EX_IOERR: stdout is a file that cannot be written, on a full disk for instance.
+UNWRITABLE: Final = 74
 #: As coreutils' `timeout`.
 TIMED_OUT: Final = 124
 #: As `docker run` when the container could not be created.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobrunner.cli.invocation import Invocation
+    from jobrunner.cli.terminal import OutputLostError
     from jobrunner.errors import Problem
 
 DEBUG = "JOBRUNNER_DEBUG"
@@ -31,7 +32,9 @@ def report(error: JobrunnerError, invocation: Invocation) -> int:
 
 def error_lines(error: JobrunnerError) -> list[str]:
     """Give the message: problems of documents each on a line of its own, as compilers print them."""
-    if isinstance(error, SpecError) and error.problems:
+    if isinstance(error, SpecError) and len(error.problems) == 1 and error.problems[0].line is None:
+        lines = [f"error: {error.problems[0]}"]
+    elif isinstance(error, SpecError) and error.problems:
         count = len(error.problems)
         lines = [*map(str, error.problems), f"error: {count} problem{'s' * (count != 1)}; nothing was sent to AWS"]
     else:
@@ -43,6 +46,14 @@ def error_lines(error: JobrunnerError) -> list[str]:
 def problems_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     """Give the problems as JSON objects; line and column are null for a problem of a whole file."""
     return [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in problems]
+
+
+def report_lost(error: OutputLostError, invocation: Invocation) -> int:
+    """Say why stdout cannot be written; of a reader that has gone, nothing."""
+    if error.broken_pipe:
+        return exits.BROKEN_PIPE
+    invocation.terminal.say(f"error: {error}")
+    return exits.UNWRITABLE
 
 
 def report_bug(error: Exception, invocation: Invocation) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from jobrunner.cli import exits, summary, words
 from jobrunner.cli.logtext import LogJson, LogText
+from jobrunner.cli.terminal import OutputLostError
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STOPPED
@@ -33,7 +34,7 @@ class Lines:
     """Writes the log lines of one run to stdout, as text or as JSON.
 
     Raises:
-        BrokenPipeError: From `write`, when nobody reads them any more.
+        OutputLostError: From `write`, when nobody reads them any more, or the disk is full.
     """
 
     def __init__(self, invocation: Invocation, record: RunRecord, *, timestamps: bool = False) -> None:
@@ -84,13 +85,16 @@ class Report:
         #: The run, once there is a handle: for the status line and the evidence.
         self.run: Run | None = None
         self.phase: str | None = None
+        self.lost: OutputLostError | None = None
 
     def show(self, event: WatchEvent) -> None:
         """Show one event. A reader of stdout who has gone is told of once; the run is followed on."""
         try:
             self._show_json(event) if self._invocation.json else self._show_text(event)
-        except BrokenPipeError:
-            self._invocation.note("nobody reads stdout any more; following the run to its end all the same")
+        except OutputLostError as error:
+            self.lost = error
+            said = "nobody reads stdout any more" if error.broken_pipe else f"error: {error}"
+            self._invocation.note(f"{said}; following the run to its end all the same")
 
     def _show_json(self, event: WatchEvent) -> None:
         if isinstance(event, LogBatch):
@@ -121,12 +125,18 @@ class Report:
         """Write the end of the run for a person."""
         task = self.run.task if self.run else None
         command = self._invocation.command
-        step = summary.next_step(outcome, command, log_readable=self._log_readable, task=task)
+        timeout = self._record.timeout
+        step = summary.next_step(outcome, command, log_readable=self._log_readable, task=task, timeout=timeout)
         rows = summary.ending(
             outcome, local=self._local, task=task, last_lines=tuple(self._last_lines), next_command=step
         )
         head = summary.headline(outcome, colour=self._terminal.colour_err)
         self._terminal.say_styled(f"jobrunner: {head}\n{words.fields(rows, indent='  ').rstrip()}")
+
+    def code(self, code: int) -> int:
+        """Give the exit code: a success whose log could not be written is none."""
+        unwritten = self.lost is not None and not self.lost.broken_pipe
+        return exits.UNWRITABLE if code == exits.OK and unwritten else code
 
     def say_goes_on(self) -> None:
         """Say that the run has not ended only because nobody follows it any more."""
@@ -170,7 +180,7 @@ def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
         raise
     if outcome is None:
         raise RuntimeError(f"run {run.run_id} ended without an outcome")
-    return exits.of_outcome(outcome, interrupts.received)
+    return report.code(exits.of_outcome(outcome, interrupts.received))
 
 
 def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from jobrunner.cli import words
 from jobrunner.cli.harmless import harmless
+from jobrunner.core.durations import format_duration
 from jobrunner.core.outcome import Verdict
 from jobrunner.core.sizes import FARGATE_SIZES, show_memory
 
@@ -49,7 +50,7 @@ def ending(
     """
     if not outcome.succeeded:
         yield "cause", harmless(_cause(outcome))
-        evidence = [*_testimony(task), *_said(last_lines)]
+        evidence = [*_testimony(task, known=outcome.detail), *_said(last_lines)]
         if evidence:
             yield "evidence", harmless("\n".join(evidence))
     yield "exit code", "none" if outcome.exit_code is None else str(outcome.exit_code)
@@ -68,17 +69,22 @@ def _cause(outcome: Outcome) -> str:
     return outcome.detail
 
 
-def _testimony(task: TaskSnapshot | None) -> Iterator[str]:
-    """Give ECS's own words on the end."""
+def _testimony(task: TaskSnapshot | None, *, known: str) -> Iterator[str]:
+    """Give ECS's own words on the end, without those that are known as the cause."""
     if task is None or not task.stopped:
         return
-    said = ": ".join(part for part in (task.stop_code, task.stopped_reason) if part)
+    said = ": ".join(filter(None, (task.stop_code, _news(task.stopped_reason, known))))
     if said:
         yield f"ECS: {said}"
     if len(task.containers) > 1 or any(container.reason for container in task.containers):
         for container in task.containers:
             code = "no exit code" if container.exit_code is None else f"exit code {container.exit_code}"
-            yield f"container {container.name}: {code}" + (f", {container.reason}" if container.reason else "")
+            yield ", ".join(filter(None, (f"container {container.name}: {code}", _news(container.reason, known))))
+
+
+def _news(text: str | None, known: str) -> str | None:
+    """Give the text unless it says what is known; a reason that jobrunner gave to StopTask has a beginning of ours."""
+    return None if text is None or text.removeprefix("jobrunner: ") in known else text
 
 
 def _said(last_lines: Sequence[str]) -> Iterator[str]:
@@ -106,7 +112,9 @@ def _log(outcome: Outcome) -> str:
     return harmless(f"not complete, {lines}: {outcome.logs.reason or 'no reason is known'}")
 
 
-def next_step(outcome: Outcome, command: Callable[..., str], *, log_readable: bool, task: TaskSnapshot | None) -> str:
+def next_step(
+    outcome: Outcome, command: Callable[..., str], *, log_readable: bool, task: TaskSnapshot | None, timeout: int | None
+) -> str:
     """Give the command that a person most likely types after this failure.
 
     Args:
@@ -114,12 +122,13 @@ def next_step(outcome: Outcome, command: Callable[..., str], *, log_readable: bo
         command: Makes a command line with the options of this call.
         log_readable: Whether the log can still be read: not when the local endpoint ends with this command.
         task: What ECS last said, for the size that was too small.
+        timeout: The run's, in seconds.
     """
     run, job, verdict = outcome.run_id, outcome.job, outcome.verdict
     if verdict is Verdict.NEVER_STARTED or outcome.exit_code in {126, 127}:
         return command("show", job)
     if verdict is Verdict.TIMED_OUT:
-        return command("run", job, "--timeout", "LONGER")
+        return command("run", job, "--timeout", format_duration(2 * timeout) if timeout else "0")
     if verdict is Verdict.OUT_OF_MEMORY:
         return command("run", job, "--memory", _larger_memory(task))
     if outcome.reason == "spot_interruption":

@@ -25,6 +25,18 @@ _FIRST_DRAW_SECONDS: Final = 0.1
 _DEFAULT_COLUMNS: Final = 80
 
 
+class OutputLostError(Exception):
+    """Stdout cannot be written any more.
+
+    Attributes:
+        broken_pipe: Whether its reader has gone, as `head` does; then there is nothing to complain about.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"stdout cannot be written: {error.strerror or error}")
+        self.broken_pipe = isinstance(error, BrokenPipeError)
+
+
 class Terminal:
     """Writes results to stdout and narration to stderr, from any thread.
 
@@ -67,7 +79,7 @@ class Terminal:
         """Write a result to stdout at once, with one call; text that is shown on a terminal must be harmless.
 
         Raises:
-            BrokenPipeError: Nobody reads stdout any more; later writes are dropped in silence.
+            OutputLostError: Nobody reads stdout any more, or it is full; later writes are dropped in silence.
         """
         with self._lock:
             if self.closed:
@@ -76,10 +88,10 @@ class Terminal:
             try:
                 self._out.buffer.write(data.encode(errors="replace"))
                 self._out.buffer.flush()
-            except BrokenPipeError:
+            except OSError as error:
                 self.closed = True
                 _to_devnull(self._out)
-                raise
+                raise OutputLostError(error) from None
 
     def say(self, text: str) -> None:
         """Write narration to stderr, as lines of their own."""

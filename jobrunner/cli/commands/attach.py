@@ -36,7 +36,7 @@ def command(invocation: Invocation, *, run: str, on_interrupt: str | None, times
         handle = session.runner.attach(run)
         report = follow.Report(invocation, handle.record, timestamps=timestamps, local=session.local)
         if handle.outcome is not None:
-            return exits.of_outcome(follow.show_all(handle.stream(), report) or handle.outcome)
+            return report.code(exits.of_outcome(follow.show_all(handle.stream(), report) or handle.outcome))
         return _followed(invocation, session, handle, report, on_interrupt or session.runner.settings.on_interrupt)
 
 
@@ -57,4 +57,4 @@ def _remembered(invocation: Invocation, record: RunRecord) -> int:
     report = follow.Report(invocation, record, local=True, log_readable=False)
     report.show(Started(run_id=record.run_id, task_arn=record.task_arn))
     report.show(Finished(outcome=record.outcome))
-    return exits.of_outcome(record.outcome)
+    return report.code(exits.of_outcome(record.outcome))

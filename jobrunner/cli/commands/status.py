@@ -55,7 +55,9 @@ def _rows(status: RunStatus, session: Session, invocation: Invocation) -> Iterat
     yield "created", words.moment((task and task.created_at) or record.created_at)
     if outcome is not None:
         yield "verdict", summary.headline(outcome).removeprefix(f"{harmless(outcome.job)} ")
-        step = summary.next_step(outcome, invocation.command, log_readable=not session.gone, task=None)
+        step = summary.next_step(
+            outcome, invocation.command, log_readable=not session.gone, task=None, timeout=record.timeout
+        )
         yield from summary.ending(outcome, local=session.local, next_command=None if "status" in step else step)
         return
     if task is not None:

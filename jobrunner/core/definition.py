@@ -76,6 +76,12 @@ def task_definition(spec: JobSpec, settings: Settings) -> TaskDefinition | None:
     return TaskDefinition(body={**content, "tags": tags_of(spec, settings)}, hash=digest)
 
 
+#: A soft limit in MiB for containers that have no limit of their own. On Fargate it changes nothing, as the task's
+#: memory is theirs anyway; but moto's ECS, on which many of our users test, cannot add up containers without one.
+#: Ten containers, ECS's most, fit the smallest task with it.
+MEMORY_RESERVATION = 32
+
+
 def _main_container(spec: JobSpec, settings: Settings) -> dict[str, Any]:
     static = {name: value for name, value in spec.environment.items() if not is_templated(value)}
     command = None if is_templated(*(spec.command or ())) else spec.command
@@ -89,6 +95,7 @@ def _main_container(spec: JobSpec, settings: Settings) -> dict[str, Any]:
         "name": naming.MAIN_CONTAINER,
         "image": spec.image,
         "essential": True,
+        "memoryReservation": MEMORY_RESERVATION,
         **_process(spec.entrypoint, command, spec.working_directory),
         "environment": pairs(static),
         **present("environmentFiles", [{"value": file, "type": "s3"} for file in s3_files]),
@@ -109,7 +116,7 @@ def _sidecar(name: str, sidecar: Sidecar, spec: JobSpec, settings: Settings) -> 
         "environment": pairs(sidecar.environment),
         **present("secrets", _secrets(sidecar.secrets)),
         **present("cpu", sidecar.cpu),
-        **present("memory", sidecar.memory),
+        **({"memory": sidecar.memory} if sidecar.memory else {"memoryReservation": MEMORY_RESERVATION}),
         **present("stopTimeout", sidecar.stop_timeout),
         **present("healthCheck", check and _health_check(check)),
         **_surroundings(spec, settings),

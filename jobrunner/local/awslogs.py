@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: A longer line than this is split, as moby's copier does.
 MAX_LINE: Final = 16_384
 
+_CONTINUATION: Final = range(0x80, 0xC0)
+
 
 class LogSetupError(Exception):
     """The log driver cannot be set up; the text is the stopped reason."""
@@ -80,7 +82,7 @@ def _cut(line: bytes) -> list[bytes]:
 
 def _continues(byte: int) -> bool:
     """Whether a byte is inside a character of UTF-8, not its first one."""
-    return byte >> 6 == 0b10
+    return byte in _CONTINUATION
 
 
 class AwsLogs:

@@ -32,18 +32,6 @@ FARGATE_PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
 
 _STARTED_BY: Final = re.compile(r"[\w/-]{0,128}", re.ASCII)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,64}")
-_OVERRIDABLE: Final = frozenset(
-    (
-        "name",
-        "command",
-        "environment",
-        "environmentFiles",
-        "cpu",
-        "memory",
-        "memoryReservation",
-        "resourceRequirements",
-    )
-)
 
 
 def invalid(message: str) -> NoReturn:
@@ -140,13 +128,12 @@ def check_overrides(overrides: dict[str, Any], definition: TaskDefinition) -> No
     """Short enough, of containers that exist, and not of a secret's variable."""
     if len(json.dumps(overrides)) > MAX_OVERRIDES:
         invalid(f"Container Overrides length must be at most {MAX_OVERRIDES}")
-    containers: dict[str, dict[str, Any]] = {found["name"]: found for found in definition.container_definitions}
+    definitions: Any = definition.container_definitions
+    containers: dict[str, dict[str, Any]] = {found["name"]: found for found in definitions}
     for override in overrides.get("containerOverrides") or []:
         name = override.get("name")
         if name not in containers:
             invalid(f"Override for container named {name} is not a container in the TaskDefinition.")
-        if unknown := sorted(override.keys() - _OVERRIDABLE):
-            invalid(f"Unknown parameter in a container override: {', '.join(unknown)}")
         secrets = {secret["name"] for secret in containers[name].get("secrets") or []}
         own = containers[name].get("environment") or []
         if secrets & {pair["name"] for pair in [*own, *(override.get("environment") or [])]}:

@@ -89,17 +89,19 @@ class EcsApi:
         checks.check_request(asked)
         cluster = self._cluster(request, asked)
         token = asked.get("clientToken")
+        fresh: list[bytes] = []  # the first answer shows PROVISIONING, however quickly the tasks go on
 
         def start() -> list[Task]:
             definition = checks.check_definition(self._moto.definition(request.region, asked["taskDefinition"]))
             tasks = make_tasks(asked, cluster, definition, region=request.region, now=self._clock())
+            fresh.extend(task.described(with_tags=True) for task in tasks)
             self._store.add(tasks)
             for task in tasks:
                 self._engine.start(task)
             return tasks
 
         tasks = start() if token is None else self._tokens.once(cluster.arn, token, asked, start)
-        return _answer([task.described(with_tags=True) for task in tasks], [])
+        return _answer(fresh or [task.described(with_tags=True) for task in tasks], [])
 
     def stop_task(self, request: Request) -> Reply:
         """Ask one task to stop. One that has stopped already is answered as it is."""

@@ -9,7 +9,7 @@ are impossible here: the log's tail lost at the stop, and the hot loop on an emp
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from jobrunner.core import verdict as verdicts
 from jobrunner.core.durations import format_duration
@@ -138,6 +138,8 @@ class Watch:
                 self._phase_since = now.timestamp()
             case CallFailed():
                 yield from self._take_failure(observation, now.timestamp())
+            case _:
+                assert_never(observation)
 
     def _take_task(self, task: TaskSnapshot, now: datetime) -> Iterator[WatchEvent]:
         at = now.timestamp()

@@ -134,13 +134,11 @@ def _item(field: _Field, item: str) -> list[int]:
     stride = _stride(field, item, step)
     if start <= end:
         return list(range(start, end + 1, stride))
-    return _wrapped(field, start, end, stride)
-
-
-def _wrapped(field: _Field, start: int, end: int, stride: int) -> list[int]:
-    """22-2 is 22, 23, 0, 1, 2; the stride goes on across the wrap."""
-    span = [*range(start, field.end + 1), *range(field.low, end + 1)]
-    return span[::stride]
+    if step:
+        raise ValueError(
+            f"{quoted(item)} goes over the end of the field in steps, which crons read differently; list it"
+        )
+    return [*range(start, field.end + 1), *range(field.low, end + 1)]  # 22-2 is 22, 23, 0, 1, 2
 
 
 def _number(field: _Field, text: str) -> int:

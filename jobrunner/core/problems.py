@@ -69,9 +69,16 @@ def _finding(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Finding]:
         yield _unknown_key(where, model)
     elif kind == "missing":
         yield Finding(at=where[:-1], message=f"{where[-1]} is missing")
-    elif kind != "default_factory_not_called":  # that one only says that the cpu is wrong, which is said already
+    elif not _is_echo(detail):
         on_key = detail["loc"][-1:] == ("[key]",)
         yield Finding(at=where, message=_sentence(kind, where, detail["input"], context), on_key=on_key)
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Whether the error only follows from another one: of the cpu, or of the entries of a list."""
+    if detail["type"] == "too_short":
+        return len(detail["input"]) > 0
+    return detail["type"] == "default_factory_not_called"
 
 
 def _unknown_key(where: Path, model: type[BaseModel]) -> Finding:

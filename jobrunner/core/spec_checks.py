@@ -38,6 +38,7 @@ NEVER_A_DEFAULT = ("name",)
 
 RETRY_WORDS = ("infrastructure", "spot", "failure", "out_of_memory", "timeout")
 
+_PARAMETER = re.compile(r"\$\{\{\s*params\.")
 _S3_FILE = re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/\S+\.env")
 
 
@@ -54,6 +55,7 @@ def inconsistencies(spec: JobSpec) -> Iterator[Inconsistency]:
     yield from _size(spec)
     yield from _variables(spec)
     yield from _parameters(spec)
+    yield from _misplaced(spec)
     yield from _sidecars(spec)
     yield from _schedules(spec)
 
@@ -89,8 +91,8 @@ def _size(spec: JobSpec) -> Iterator[Inconsistency]:
         return
     problem = sizes.size_problem(spec.cpu, spec.memory)
     if problem is not None:
-        at = ("memory",) if "memory" in spec.model_fields_set else ("cpu",)
-        yield Inconsistency(at=at, message=problem, about=("cpu", "memory"))
+        # A memory that nobody wrote goes with the cpu: it is always the written one that does not.
+        yield Inconsistency(at=("memory",), message=problem, about=("cpu", "memory"))
 
 
 def _variables(spec: JobSpec) -> Iterator[Inconsistency]:
@@ -114,6 +116,20 @@ def _parameters(spec: JobSpec) -> Iterator[Inconsistency]:
     for path, text in texts:
         if "${{" in text:
             yield from _references(spec, path, text)
+
+
+def _misplaced(spec: JobSpec) -> Iterator[Inconsistency]:
+    """A parameter where it would be passed on as it stands: only the job's own container has overrides for it."""
+    texts: list[tuple[tuple[str | int, ...], str]] = [
+        (("entrypoint", index), word) for index, word in enumerate(spec.entrypoint or ())
+    ]
+    for name, sidecar in spec.sidecars.items():
+        words = (*(sidecar.entrypoint or ()), *(sidecar.command or ()), *sidecar.environment.values())
+        texts += [(("sidecars", name), word) for word in words]
+    for path, text in texts:
+        if _PARAMETER.search(text):
+            message = f"{quoted(text)} would not be replaced: parameters go into the job's own command and environment"
+            yield Inconsistency(at=path, message=message)
 
 
 def _references(spec: JobSpec, path: tuple[str | int, ...], text: str) -> Iterator[Inconsistency]:

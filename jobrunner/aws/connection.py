@@ -7,15 +7,19 @@ credentials, retries, proxies and endpoints are botocore's own, unmodified.
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import threading
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.client import BaseClient
     from botocore.session import Session
     from mypy_boto3_ecs import ECSClient
@@ -78,7 +82,8 @@ class Clients:
             return client
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._create(service)
+                with _collector_paused():
+                    self._clients[service] = self._create(service)
             return self._clients[service]
 
     def close(self) -> None:
@@ -127,6 +132,22 @@ def open_clients(
 ) -> Clients:
     """Give the clients of a connection; nothing is imported, read or called yet."""
     return Clients(connection, attempts=attempts, connect_timeout=connect_timeout, read_timeout=read_timeout)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector for the some 40 ms of making a client.
+
+    The models that botocore parses are 100,000 objects that all stay. The collector looks at all of them, and
+    at the whole program, up to fifty times meanwhile: nearly half of the time that ECS's and Logs' clients take.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _session(connection: Connection, services: set[str]) -> Session:

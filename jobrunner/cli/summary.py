@@ -113,7 +113,12 @@ def _log(outcome: Outcome) -> str:
 
 
 def next_step(
-    outcome: Outcome, command: Callable[..., str], *, log_readable: bool, task: TaskSnapshot | None, timeout: int | None
+    outcome: Outcome,
+    command: Callable[..., str],
+    *,
+    log_readable: bool,
+    task: TaskSnapshot | None,
+    timeout: int | None,
 ) -> str:
     """Give the command that a person most likely types after this failure.
 

@@ -1,0 +1,83 @@
+"""A copy of this repository's project, a console in it, and, where asked for, a `jobrunner local` that serves it."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from console import LIMIT_SECONDS, ROOT, Console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Jobs that only tests want: what a person's job might do at its worst.
+_MORE_JOBS = {
+    "stubborn": r"""
+command: [sh, -c, 'trap "" TERM; echo ready; while :; do sleep 0.2; done']
+stop_timeout: 60s
+""",
+    "strange": r"""
+command:
+  - python
+  - -c
+  - |
+    import sys
+    sys.stdout.buffer.write(b'\033]0;owned\007\033[2J\033[31mred\033[0m\n')
+    sys.stdout.buffer.write('tab\there, \u00fcml\u00e4ut, \U0001f600, 10%\r20%, \u202ereversed\n'.encode())
+    sys.stdout.buffer.write(b'   spaces around   \n\n"quoted" \\ {json}\n')
+""",
+    "arguments": r"""
+entrypoint: [python, -c, 'import os, sys; print(sys.argv[1:], os.environ.get("A"), os.environ.get("B"))']
+command: [default]
+environment: {A: of the job, B: of the job}
+""",
+    "needy": "command: [echo, '${{ params.day }}']\nparams: {day: {}}\n",
+}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's project and jobs, where they may write; with the jobs of this file."""
+    directory = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "jobrunner.yaml", directory)
+    shutil.copytree(ROOT / "jobs", directory / "jobs", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for name, text in _MORE_JOBS.items():
+        (directory / "jobs" / f"{name}.yaml").write_text(f"image: busybox\n{text.lstrip()}", encoding="utf-8")
+    return directory
+
+
+@contextmanager
+def console_in(directory: Path) -> Iterator[Console]:
+    """A console with a state directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="jobrunner-e2e-") as state:
+        console = Console(directory=directory, state_dir=Path(state))
+        try:
+            yield console
+        finally:
+            console.close()
+
+
+@pytest.fixture
+def console(project: Path) -> Iterator[Console]:
+    """A console in the project; each run starts its own endpoint."""
+    with console_in(project) as console:
+        yield console
+
+
+@pytest.fixture(scope="session")
+def served(project: Path) -> Iterator[Console]:
+    """A console in the project while `jobrunner local` serves it."""
+    with console_in(project) as console:
+        server = console.start("local", stderr=subprocess.STDOUT)
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        assert said.startswith(b"export AWS_ENDPOINT_URL=http://127.0.0.1:"), said
+        yield console
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=LIMIT_SECONDS)

@@ -1,0 +1,43 @@
+"""Fakes of everything outside, for tests of jobrunner and of what stands on it. No network, no real time.
+
+    clock = ScriptedClock()
+    aws = FakeAws(clock)
+    aws.script(TaskScript(runs=2.5, exit_codes={"main": 3}, lines=(Line(message="hello", after=1.0),)))
+    # aws.tasks, aws.definitions and aws.logs are ports; MemoryRuns() and MemoryAudit() are the others.
+
+`ScriptedClock.sleep` advances the time at once, so a run of two hours takes milliseconds. Tasks advance with the
+clock through ECS's states, and their log lines become readable with a delay. Failures are ordered with `fail`:
+
+    aws.tasks.fail("run", AwsThrottledError("slow down"))
+    aws.tasks.refuse(PlacementFailure(reason="Capacity is unavailable at this time"))
+    aws.logs.answer(ReadLater(reason="throttled"))
+
+The fakes keep the ports' contract: the suite in `tests/contract` runs on them and on real endpoints alike.
+"""
+
+from __future__ import annotations
+
+from jobrunner.testing.aws import FakeAws
+from jobrunner.testing.clock import ScriptedClock
+from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
+from jobrunner.testing.logs import FakeLogs
+from jobrunner.testing.memory import MemoryAudit, MemoryRuns
+from jobrunner.testing.snapshots import container, running_task, stopped_task, task
+from jobrunner.testing.task import FakeTask, Line, TaskScript
+
+__all__ = [
+    "FakeAws",
+    "FakeDefinitions",
+    "FakeLogs",
+    "FakeTask",
+    "FakeTasks",
+    "Line",
+    "MemoryAudit",
+    "MemoryRuns",
+    "ScriptedClock",
+    "TaskScript",
+    "container",
+    "running_task",
+    "stopped_task",
+    "task",
+]

@@ -1,0 +1,65 @@
+"""The in-memory AWS that the fake ports share."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.core.local_stage import ACCOUNT_ID, CLUSTER, REGION
+from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
+from jobrunner.testing.logs import FakeLogs
+from jobrunner.testing.task import FakeTask, TaskScript
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jobrunner.core.ports import Clock
+
+
+class FakeAws:
+    """ECS and CloudWatch Logs of one account and region.
+
+    Attributes:
+        tasks: `ports.Tasks`.
+        definitions: `ports.Definitions`.
+        logs: `ports.Logs`.
+        started: Every task, in the order of its start.
+
+    Args:
+        clock: Moves the tasks.
+        clusters: Those that exist.
+        default: The script of tasks for which `script` ordered no other.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        clusters: Iterable[str] = (CLUSTER,),
+        default: TaskScript | None = None,
+    ) -> None:
+        self.clock = clock
+        self.clusters = set(clusters)
+        self.started: list[FakeTask] = []
+        self._default = default or TaskScript()
+        self._scripts: deque[TaskScript] = deque()
+        self.definitions = FakeDefinitions()
+        self.logs = FakeLogs(self)
+        self.tasks = FakeTasks(self)
+
+    def script(self, *scripts: TaskScript) -> None:
+        """Order what the next tasks do, one script for each."""
+        self._scripts.extend(scripts)
+
+    def start(self, cluster: str, request: Mapping[str, Any], definition: Mapping[str, Any]) -> FakeTask:
+        """Start a task, whatever the request says of its count and capacity."""
+        script = self._scripts.popleft() if self._scripts else self._default
+        task = FakeTask(
+            arn=f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:task/{cluster}/{len(self.started) + 1:032x}",
+            request=request,
+            definition=definition,
+            script=script,
+            created_at=self.clock.now(),
+        )
+        self.started.append(task)
+        return task

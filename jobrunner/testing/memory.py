@@ -1,0 +1,85 @@
+"""Fakes of `ports.Runs` and `ports.Audit` in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.testing.ecs import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobrunner.core.record import RunRecord
+
+
+class MemoryRuns(Scripted):
+    """`ports.Runs` in memory; `fail("add", StoreError(…))` makes a call fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: dict[str, RunRecord] = {}
+
+    def add(self, record: RunRecord) -> RunRecord:
+        """Store a new record, or give the one that exists."""
+        self._called("add")
+        return self._records.setdefault(record.run_id, record)
+
+    def save(self, record: RunRecord) -> None:
+        """Replace the record of that run id."""
+        self._called("save")
+        self._records[record.run_id] = record
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """Give the record of a run id, or None."""
+        self._called("get")
+        return self._records.get(run_id)
+
+    def find(self, prefix: str, limit: int = 10) -> Sequence[RunRecord]:
+        """Give records whose run id starts so, newest first."""
+        self._called("find")
+        return [record for record in self._newest_first() if record.run_id.startswith(prefix)][:limit]
+
+    def by_task(self, task_arn: str) -> RunRecord | None:
+        """Give the record of a task, or None."""
+        self._called("by_task")
+        return next((record for record in self._newest_first() if record.task_arn == task_arn), None)
+
+    def recent(self, *, job: str | None = None, unfinished: bool = False, limit: int = 100) -> Sequence[RunRecord]:
+        """Give records, newest first."""
+        self._called("recent")
+        return [
+            record
+            for record in self._newest_first()
+            if job in {None, record.job} and not (unfinished and record.outcome is not None)
+        ][:limit]
+
+    def close(self) -> None:
+        """Do nothing: the records stay."""
+        self._called("close")
+
+    def _newest_first(self) -> list[RunRecord]:
+        # Of two of one moment, the one that was stored later is the newer one.
+        return sorted(self._records.values(), key=lambda record: record.created_at)[::-1]
+
+
+class MemoryAudit:
+    """`ports.Audit` in memory.
+
+    Attributes:
+        records: `(action, fields)` in order.
+        closed: Whether it was closed.
+        trouble: What a real one would have to warn about; None.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, dict[str, Any]]] = []
+        self.closed = False
+        self.trouble: str | None = None
+
+    def record(self, action: str, fields: Mapping[str, Any]) -> None:
+        """Note that something was done."""
+        self.records.append((action, dict(fields)))
+
+    def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True

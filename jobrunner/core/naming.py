@@ -23,6 +23,7 @@ RUN_ID_LENGTH = 16
 _RUN_ID = re.compile(f"[{_ALPHABET}]{{{RUN_ID_LENGTH}}}")
 _STARTED_BY = "jobrunner/"
 _FAMILY_LIMIT = 255
+_REF_PARTS = 3
 
 
 def run_id_from(entropy: bytes) -> str:
@@ -118,8 +119,8 @@ class RunRef:
             SpecError: The text is not such a reference.
         """
         split = urlsplit(text)
-        parts = [unquote(part) for part in split.path.split("/")[1:]]
-        well_formed = split.scheme == "jobrunner" and split.netloc and len(parts) in {2, 3} and all(parts)
-        if not well_formed or not is_run_id(parts[1]):
+        cluster, run_id, *task = [*(unquote(part) for part in split.path.split("/")[1:]), "", ""][:4]
+        known = split.scheme == "jobrunner" and split.netloc and cluster and is_run_id(run_id)
+        if not known or split.path.count("/") > _REF_PARTS:
             raise SpecError(f"{text!r} is not a run reference", hint="It looks like jobrunner://REGION/CLUSTER/RUN-ID.")
-        return cls(region=split.netloc, cluster=parts[0], run_id=parts[1], task_id=parts[2] if len(parts) > 2 else None)
+        return cls(region=split.netloc, cluster=cluster, run_id=run_id, task_id=task[0] or None)

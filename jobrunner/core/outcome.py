@@ -154,10 +154,11 @@ _PLAIN = ("run_id", "job", "attempt", "reason", "exit_code", "detail", "task_arn
 
 
 def iso(moment: datetime | None) -> str | None:
-    """Write a time as UTC with milliseconds and `Z`, as AWS's own events do."""
+    """Write a time as UTC with milliseconds and `Z`, as AWS's own events do; with microseconds if it has them."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def parse_iso(text: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ It is written before the call that starts the task: whatever happens afterwards,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
@@ -99,7 +99,7 @@ class RunRecord:
         """Give a JSON object that `from_json` reads back."""
         return {
             **{name: getattr(self, name) for name in _PLAIN},
-            "created_at": _exact(self.created_at),
+            "created_at": iso(self.created_at),
             "scheduled_time": iso(self.scheduled_time),
             "request": None if self.request is None else dict(self.request),
             "logs": [
@@ -141,6 +141,3 @@ _PLAIN = (
     "task_arn",
 )
 
-
-def _exact(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

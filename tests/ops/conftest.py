@@ -1,0 +1,57 @@
+"""A project, an endpoint that executes it, and machines to run it from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobrunner import JobRunner
+from jobrunner.document import load_project
+from jobrunner.local import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from jobrunner.core.connection import Connection
+    from jobrunner.local.endpoint import Endpoint
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """One endpoint for the session; moto's state is shared, tasks are not mixed up."""
+    with serve(workdir=tmp_path_factory.mktemp("work")) as served:
+        yield served
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project with a name of its own, so that no two tests share families or log groups."""
+    directory = tmp_path / "project"
+    (directory / "jobs").mkdir(parents=True)
+    unique = "t" + str(abs(hash(str(tmp_path))))[:12]
+    (directory / "jobrunner.yaml").write_text(f"project: {unique}\ndefault_stage: local\n")
+    return directory
+
+
+@pytest.fixture
+def machine(project: Path, endpoint: Endpoint, tmp_path: Path) -> Iterator[Callable[..., JobRunner]]:
+    """Make runners: each name is a machine with a store of its own, on the same AWS."""
+    opened: list[JobRunner] = []
+
+    def make(name: str = "laptop", *, connection: Connection | None = None, **overrides: Any) -> JobRunner:
+        settings = {"state_dir": str(tmp_path / name), **overrides}
+        loaded = load_project(project, environ={}, overrides=settings)
+        opened.append(JobRunner(loaded, connection=connection or endpoint.connection))
+        return opened[-1]
+
+    yield make
+    for runner in opened:
+        runner.close()
+
+
+@pytest.fixture
+def runner(machine: Callable[..., JobRunner]) -> JobRunner:
+    """The runner of one machine."""
+    return machine()

@@ -51,12 +51,15 @@ def _read(path: Path) -> bytes:
     # Without O_NONBLOCK, opening a named pipe that nobody writes to never returns.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             kind = "a directory" if stat.S_ISDIR(mode) else "a special file"
             raise OSError(f"it is {kind}, not a file")
-        return stream.read(MAX_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as stream:  # noqa: PTH123  # it is open already
+            return stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def decode(content: bytes, *, file: str) -> str:

@@ -152,7 +152,8 @@ def _with_env_files(node: Node, context: Context) -> tuple[Node, list[Problem]]:
         return node, []
     items = written.value if isinstance(written.value, list) else [written]
     if len(items) > MAX_ENV_FILES:
-        return node, []  # the model says so; nothing is read
+        message = f"env_file has {len(items)} entries; at most {MAX_ENV_FILES} are allowed"
+        return without(node, ("env_file",)), [written.place.problem(message)]
     below: dict[str, Node] = {}
     problems: list[Problem] = []
     kept: list[Node] = []

@@ -26,8 +26,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # Escapes in double quotes can write what the file itself may not hold.
 _UNPASSABLE = re.compile("[\0\ud800-\udfff]")
-_TEXT_TAG = "tag:yaml.org,2002:str"
-_TAGS = frozenset({_TEXT_TAG, "!"} | {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "map", "seq")})
+_TAGS = frozenset({"!"} | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "map", "seq")})
 
 
 class _Stopped(Exception):  # noqa: N818  # not an error of the caller's: it only leaves the loop
@@ -120,7 +119,7 @@ class _Builder:
         is_plain = event.implicit[0]
         if event.tag is not None and event.tag not in _TAGS:
             self._refuse_tag(event, place)
-        elif is_plain and text in _NULL and event.tag != _TEXT_TAG:
+        elif event.tag is None and is_plain and text in _NULL:
             text = None
         if text is not None and _UNPASSABLE.search(text):
             self.problems.append(
@@ -242,10 +241,17 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     place = Place(file, mark.line + 1, mark.column + 1)
     if _is_tab(text, mark):
         return place.problem("a tab cannot indent YAML; use spaces")
-    context, problem = getattr(error, "context", None), getattr(error, "problem", None)
-    sentence = ", ".join(part for part in (problem, context) if part)
+    sentence = ", ".join(filter(None, (getattr(error, "problem", None), _context(error, mark))))
     hint = next((hint for words, hint in _HINTS if words in sentence), None)
     return place.problem(f"this is not YAML: {sentence}" + (f"; {hint}" if hint else ""))
+
+
+def _context(error: yaml.YAMLError, problem_mark: Any) -> str | None:
+    """What the parser was reading, and where that began: often the better place to look at."""
+    context, mark = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if mark is None or (mark.line, mark.column) == (problem_mark.line, problem_mark.column):
+        return context
+    return f"{context} that begins at line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _is_tab(text: str, mark: Any) -> bool:

@@ -102,9 +102,9 @@ class JobRunner:
 
     def close(self) -> None:
         """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
-        if "_ports" in self.__dict__:
-            self._ports.audit.close()
-            self._ports.runs.close()
+        if "_bound" in self.__dict__:
+            self._bound.audit.close()
+            self._bound.runs.close()
 
     def prepare(self, job: str | JobSpec, options: RunOptions | None = None) -> None:
         """Find everything that can be wrong with a run without asking AWS.

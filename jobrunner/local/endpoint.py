@@ -166,6 +166,7 @@ class Endpoint:
                     "version": version("jobrunner"),
                     "cluster": local_stage.CLUSTER,
                     "tasks_running": self.engine.running,
+                    "supervisor_pid": self.engine.supervisor_pid,
                 }
             )
         return json_reply({"message": f"There is no {_META}{name}"}, status=404)

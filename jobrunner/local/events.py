@@ -64,9 +64,9 @@ class TaskEvents:
             event = self._event(region, json.loads(snapshot))
             for rule in rules:
                 try:
-                    rule.send_to_targets(json.loads(json.dumps(event)))
-                except Exception:  # noqa: BLE001 - a target that moto cannot deliver to must not cost the others their event
-                    _log.exception("rule %s: an event could not be delivered", rule.name)
+                    _send(rule, event)
+                except Exception as error:  # noqa: BLE001 - one target's trouble must not cost the others their event
+                    _log.warning("rule %s: an event could not be delivered: %r", rule.name, error)
 
     def _rules(self, region: str) -> list[Any]:
         backends = sys.modules["moto.events.models"].events_backends
@@ -86,6 +86,14 @@ class TaskEvents:
             "resources": [task["taskArn"]],
             "detail": _detail(task, now),
         }
+
+
+def _send(rule: Any, event: dict[str, Any]) -> None:
+    """Give a rule the event. Without a transformer it goes as it is: moto's default template loses the account."""
+    if any(target.get("InputTransformer") for target in rule.targets):
+        rule.send_to_targets({**event, "ingestion-time": event["time"]})
+    else:
+        rule.send_to_targets(event, transform_input=False)
 
 
 def _detail(task: dict[str, Any], now: float) -> dict[str, Any]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
-import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
+from jobrunner.local import orphans
 from jobrunner.local.endpoint import Endpoint
 from jobrunner.local.registry import EndpointInfo, register
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
-
-_PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 class Foreground:
@@ -48,7 +45,7 @@ class Foreground:
         owner_fd: int | None,
         linger: float | None,
     ) -> None:
-        _adopt_orphans()
+        orphans.adopt()
         self._endpoint = Endpoint(port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision)
         self._owner = owner_fd
         self._linger = linger
@@ -112,9 +109,3 @@ class Foreground:
         os.close(owner)
         self._register()  # it is nobody's own any more
         return True
-
-
-def _adopt_orphans() -> None:
-    """Take over the orphans of a supervisor that is killed, so that they can be found and killed too."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobrunner.local.orphans import kill_adopted
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping, Sequence
@@ -182,6 +184,7 @@ class Supervisor:
                 process.exited.exception()  # marks it as seen: a task that is being cancelled may never look
         self._starting.clear()
         self._running.clear()
+        kill_adopted(keep=self._process.pid)  # a zombie, which `close()` reaps
 
 
 def _resolve(future: asyncio.Future[Any], value: Any) -> None:

@@ -114,7 +114,9 @@ class Server(ThreadedWSGIServer):
 
     def __init__(self, front: Front, port: int) -> None:
         self.front = front
-        super().__init__(HOST, port, front.wsgi, handler=_Handler)
+        # Our own socket: werkzeug's answer to a port that is taken is to end the process.
+        with socket.create_server((HOST, port), backlog=self.request_queue_size) as listening:
+            super().__init__(HOST, port, front.wsgi, handler=_Handler, fd=listening.fileno())
 
     @property
     def url(self) -> str:

@@ -121,7 +121,7 @@ class Jobs:
 
     def reach(self, arn: str, status: str) -> dict[str, Any]:
         """Wait until a task has a status."""
-        return until(lambda: (task := self.describe(arn))["lastStatus"] == status and task or None)
+        return until(lambda: ((task := self.describe(arn))["lastStatus"] == status and task) or None)
 
     def run(self, *containers: dict[str, Any], **members: Any) -> dict[str, Any]:
         """Run one task to its end."""

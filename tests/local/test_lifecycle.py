@@ -66,7 +66,9 @@ def test_job_can_use_the_endpoint(jobs: Jobs) -> None:
 
 def test_metadata(jobs: Jobs) -> None:
     """A container finds its task's ARN at ECS_CONTAINER_METADATA_URI_V4."""
-    code = "import os, urllib.request as u; print(u.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4']+'/task').read())"
+    code = (
+        "import os, urllib.request as u; print(u.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4']+'/task').read())"
+    )
     task = jobs.run(container("python", "-c", code))
     assert task["taskArn"] in jobs.lines(task)[0]
 
@@ -297,6 +299,7 @@ def test_many_tasks_at_once(jobs: Jobs) -> None:
         override = {"name": "main", "environment": [{"name": "NUMBER", "value": str(number)}]}
         request = jobs.request(definition, overrides={"containerOverrides": [override]})
         arns[jobs.ecs.run_task(**request)["tasks"][0]["taskArn"]] = number
+
     def described() -> list[dict[str, Any]]:
         return jobs.ecs.describe_tasks(cluster=local_stage.CLUSTER, tasks=list(arns))["tasks"]
 

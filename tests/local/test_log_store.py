@@ -82,8 +82,8 @@ def test_window(written: list[list[tuple[int, str]]], start: int, end: int) -> N
     """startTime is inclusive, endTime exclusive, in both directions."""
     log, expected = filled(written)
     inside = [event for event in expected if start <= event[0] < end]
-    assert inside == parsed(log.forward(None, 1000, start, end).body) == parsed(
-        log.backward(None, 1000, start, end).body
+    assert (
+        inside == parsed(log.forward(None, 1000, start, end).body) == parsed(log.backward(None, 1000, start, end).body)
     )
 
 

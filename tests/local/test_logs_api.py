@@ -143,9 +143,7 @@ def test_filter_merges_streams(jobs: Jobs, group: str) -> None:
     base = now()
     put(jobs, group, "a", (base, "1"), (base + 2, "3"), (base + 4, "5"))
     put(jobs, group, "b", (base + 1, "2"), (base + 3, "4"))
-    pages = jobs.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, PaginationConfig={"PageSize": 2}
-    )
+    pages = jobs.logs.get_paginator("filter_log_events").paginate(logGroupName=group, PaginationConfig={"PageSize": 2})
     events = [event for page in pages for event in page["events"]]
     assert (["1", "2", "3", "4", "5"], 5) == (
         [event["message"] for event in events],
@@ -217,6 +215,7 @@ def test_one_state_with_moto(jobs: Jobs) -> None:
     rows = jobs.logs.get_query_results(queryId=query["queryId"])["results"]
     assert "hello moto" in [field["value"] for row in rows for field in row if field["field"] == "@message"]
     jobs.logs.delete_log_group(logGroupName="/test/moto")
-    assert "ResourceNotFoundException" == refusal(
-        jobs.logs.get_log_events, logGroupName="/test/moto", logStreamName=stream["logStreamName"]
-    )[0]
+    assert (
+        "ResourceNotFoundException"
+        == refusal(jobs.logs.get_log_events, logGroupName="/test/moto", logStreamName=stream["logStreamName"])[0]
+    )

@@ -193,7 +193,9 @@ def test_answer_has_what_was_asked(jobs: Jobs) -> None:
 def test_tags(jobs: Jobs) -> None:
     """Tags are shown on request only, propagate from the definition, can be changed, and go with StopTask."""
     arn = jobs.define(container("sleep", "60"), tags=[{"key": "team", "value": "data"}])
-    task = jobs.ecs.run_task(**jobs.request(arn, propagateTags="TASK_DEFINITION", enableECSManagedTags=True))["tasks"][0]
+    task = jobs.ecs.run_task(**jobs.request(arn, propagateTags="TASK_DEFINITION", enableECSManagedTags=True))["tasks"][
+        0
+    ]
     name = task["taskArn"]
 
     def tags() -> dict[str, str]:
@@ -369,9 +371,10 @@ def test_list_filters(jobs: Jobs) -> None:
     pages = list(jobs.ecs.get_paginator("list_tasks").paginate(cluster="listing", PaginationConfig={"PageSize": 2}))
     assert [2, 1] == [len(page["taskArns"]) for page in pages]
     assert running == {arn for page in pages for arn in page["taskArns"]}
-    assert "InvalidParameterException" == refusal(
-        jobs.ecs.list_tasks, cluster="listing", startedBy="lister", family=family
-    )[0]
+    assert (
+        "InvalidParameterException"
+        == refusal(jobs.ecs.list_tasks, cluster="listing", startedBy="lister", family=family)[0]
+    )
     assert "ClusterContainsTasksException" == refusal(jobs.ecs.delete_cluster, cluster="listing")[0]
     counts = until(lambda: (
         found := jobs.ecs.describe_clusters(clusters=["listing"])["clusters"][0]

@@ -1,0 +1,109 @@
+"""A local endpoint in a process of its own, which counts the calls that it gets.
+
+It stands where `jobrunner local` would, registered in the state directory of its user, and ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jobrunner.local.wire import Reply, Request
+
+_COUNTS: Final = "/_bench/calls"
+_END_SECONDS: Final = 30.0
+
+
+class Counts:
+    """Counts the AWS operations; gives the counts, and begins anew, when `/_bench/calls` is asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, request: Request) -> Reply | None:
+        """Look at a request; answer only what is meant for it."""
+        from jobrunner.local.wire import json_reply
+
+        with self._lock:
+            if request.path == _COUNTS:
+                counts, self._counts = self._counts, Counter()
+                return json_reply(counts)
+            if request.operation:
+                self._counts[request.operation] += 1
+        return None
+
+
+class RunningEndpoint:
+    """The endpoint as the bench sees it."""
+
+    def __init__(self, info: Mapping[str, Any]) -> None:
+        self.url = str(info["url"])
+        self.variables: Mapping[str, str] = info["variables"]
+
+    def calls(self) -> Mapping[str, int]:
+        """Give the calls by operation since the last time."""
+        with urllib.request.urlopen(self.url + _COUNTS) as answer:  # noqa: S310 - our own endpoint
+            counts: dict[str, int] = json.load(answer)
+        return counts
+
+
+@contextmanager
+def running(project: Path, environment: Mapping[str, str]) -> Iterator[RunningEndpoint]:
+    """Start an endpoint for a project, and end it with the block.
+
+    Raises:
+        RuntimeError: It did not start; what it said stands on stderr.
+    """
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(project)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(environment),
+        start_new_session=True,  # Ctrl-C is for the bench, which then ends it
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        told = process.stdout.readline()
+        if not told:
+            raise RuntimeError("the local endpoint did not start")
+        yield RunningEndpoint(json.loads(told))
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def main(project: Path) -> None:
+    """Serve the project until stdin ends."""
+    from jobrunner.document import load_project
+    from jobrunner.local import serve
+    from jobrunner.local.environment import client_environment
+    from jobrunner.local.registry import register
+
+    with serve(workdir=project, interceptors=[Counts()]) as endpoint:
+        entry = register(load_project(project).settings.state_dir, endpoint.info)
+        variables = client_environment(endpoint.url, endpoint.region)
+        sys.stdout.write(json.dumps({"url": endpoint.url, "variables": variables}) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+        entry.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

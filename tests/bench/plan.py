@@ -1,0 +1,38 @@
+"""How often each bench runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Rounds, each of one run of every contender, after one round to warm up.
+
+    Attributes:
+        startup: Of commands of a tenth of a second.
+        many: Of `validate` of a thousand jobs.
+        instant: Of whole runs of a task that ends at once.
+        seconds: Of whole runs of a task of two seconds.
+        logs: Lines in the log → rounds.
+    """
+
+    startup: int
+    many: int
+    instant: int
+    seconds: int
+    logs: dict[int, int]
+
+
+def plan(*, quick: bool, runs: int | None) -> Plan:
+    """Give the rounds: about six minutes of them, or with `quick` about one; `runs` sets all alike."""
+    if quick:
+        rounds = runs or 3
+        return Plan(startup=rounds, many=1, instant=rounds, seconds=1, logs={100_000: rounds})
+    return Plan(
+        startup=runs or 15,
+        many=runs or 3,
+        instant=runs or 9,
+        seconds=runs or 5,
+        logs={100_000: runs or 5, 1_000_000: runs or 5},
+    )

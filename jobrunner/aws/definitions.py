@@ -50,7 +50,8 @@ class EcsDefinitions:
                 found += [arn for arn in answer.get("taskDefinitionArns") or () if _family(arn) == family]
                 if len(found) >= limit:
                     break
-        return found[:limit]
+        # Sorted again: moto ignores `sort`, and gives all of them in one page.
+        return sorted(found, key=_revision, reverse=True)[:limit]
 
     def register(self, request: Mapping[str, Any]) -> Definition:
         """Register a revision."""
@@ -61,3 +62,7 @@ class EcsDefinitions:
 
 def _family(arn: str) -> str:
     return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]
+
+
+def _revision(arn: str) -> int:
+    return int(arn.rsplit(":", 1)[-1])

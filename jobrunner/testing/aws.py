@@ -24,6 +24,7 @@ class FakeAws:
         definitions: `ports.Definitions`.
         logs: `ports.Logs`.
         started: Every task, in the order of its start.
+        default: The script of tasks for which `script` ordered no other.
 
     Args:
         clock: Moves the tasks.
@@ -41,7 +42,7 @@ class FakeAws:
         self.clock = clock
         self.clusters = set(clusters)
         self.started: list[FakeTask] = []
-        self._default = default or TaskScript()
+        self.default = default or TaskScript()
         self._scripts: deque[TaskScript] = deque()
         self.definitions = FakeDefinitions()
         self.logs = FakeLogs(self)
@@ -53,7 +54,7 @@ class FakeAws:
 
     def start(self, cluster: str, request: Mapping[str, Any], definition: Mapping[str, Any]) -> FakeTask:
         """Start a task, whatever the request says of its count and capacity."""
-        script = self._scripts.popleft() if self._scripts else self._default
+        script = self._scripts.popleft() if self._scripts else self.default
         task = FakeTask(
             arn=f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:task/{cluster}/{len(self.started) + 1:032x}",
             request=request,

@@ -100,8 +100,8 @@ def to_start(invocation: Invocation, job: str, options: RunOptions) -> Iterator[
         if settings.is_local:
             info, owned = _local_endpoint(project, stack)
             connection = connection_for(info)
-            shared = "" if owned else f", which runs at {info.url}"
-            invocation.note(f"on the local endpoint{shared}: tasks run as local processes, images are not pulled")
+            shared = "" if owned else f" {info.url}"
+            invocation.note(f"local endpoint{shared}: tasks run as local processes, images are not pulled")
         runner = stack.enter_context(JobRunner(project, connection=connection))
         yield Session(runner=runner, _owned=owned)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _ERASE: Final = "\r\x1b[J"
+#: DECAWM. A line that is on its way while the window is made narrower must not become two.
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _TICK_SECONDS: Final = 1.0
 #: A run that is over at once should not make the screen flicker.
 _FIRST_DRAW_SECONDS: Final = 0.1
@@ -111,7 +113,7 @@ class Terminal:
             os.write(self._err.fileno(), f"{_ERASE if self._drawn else ''}{text}\n".encode())
 
     def _line(self) -> str:
-        return f"{self._drawn}\r" if self._drawn else ""
+        return f"{_NO_WRAP}{self._drawn}{_WRAP}\r" if self._drawn else ""
 
     def _to_err(self, text: str) -> None:
         # Narration is not a result: a terminal that is gone (EIO) or a closed pipe must not end a run.
@@ -159,7 +161,7 @@ class Terminal:
             if text != self._drawn:
                 erase = _ERASE if len(text) < len(self._drawn) else "\r"
                 self._drawn = text
-                self._to_err(f"{erase}{text}\x1b[K\r" if text else erase)
+                self._to_err(f"{erase}{_NO_WRAP}{text}\x1b[K{_WRAP}\r" if text else erase)
 
     def _fitting(self, text: str) -> str:
         # One column stays free: a terminal that is full to the edge wraps before the carriage return.

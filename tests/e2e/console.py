@@ -123,7 +123,8 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """The lines of the screen, without the empty ones below."""
-        self._read()
+        if not self._child.closed:
+            self._read()
         lines = [line.rstrip() for line in self._screen.display]
         while lines and not lines[-1]:
             lines.pop()

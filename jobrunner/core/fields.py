@@ -218,7 +218,7 @@ Words = Annotated[
     tuple[Text, ...],
     BeforeValidator(parse_words),
     AfterValidator(_not_empty),
-    described(["array", "string"], items={"type": "string"}, minItems=1),
+    described(["array", "string", "number", "boolean"], items={"type": "string"}, minItems=1),
 ]
 
 _DURATION = r"^\s*([0-9]+|([0-9]+\s*[A-Za-z]+\s*)+)\s*$"

@@ -56,7 +56,7 @@ def _read(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             kind = "a directory" if stat.S_ISDIR(mode) else "a special file"
             raise OSError(f"it is {kind}, not a file")
-        with open(descriptor, "rb", closefd=False) as stream:  # noqa: PTH123  # it is open already
+        with open(descriptor, "rb", closefd=False) as stream:  # it is open already
             return stream.read(MAX_BYTES + 1)
     finally:
         os.close(descriptor)

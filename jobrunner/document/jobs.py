@@ -214,7 +214,7 @@ def load_job_text(
     loaded = Loaded(problems=wrong)
     if not wrong and len(nodes) != 1:
         wrong.append(Problem(f"one job is expected; this has {len(nodes) or 'none'}", file=file))
-    if name is None and nodes and name_of(nodes[0], "", alone=True) == "":
+    if name is None and len(nodes) == 1 and is_mapping(nodes[0]) and name_of(nodes[0], "", alone=True) == "":
         wrong.append(Problem("the job needs a name", file=file))
     elif len(nodes) == 1:
         context = Context(directory=Path(), environ=environ or {})

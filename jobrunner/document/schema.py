@@ -21,6 +21,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SCALAR = ["string", "number", "boolean"]
 _JOB = "#/$defs/Job"
 
+#: Keywords of a schema whose values are values, and no schemas.
+_VALUES = frozenset({"default", "examples", "enum", "properties"})
+
 Json = dict[str, Any]
 
 
@@ -66,8 +69,10 @@ def _widened(node: Any) -> Any:
         return [_widened(inner) for inner in node]
     if not isinstance(node, dict):
         return node
-    made = {key: inner if key in {"default", "examples", "enum"} else _widened(inner) for key, inner in node.items()}
-    if "properties" in made:
+    made = {key: inner if key in _VALUES else _widened(inner) for key, inner in node.items()}
+    if "properties" in node:
+        # Its entries are keys of a document, whatever they are called: a parameter has a `default`.
+        made["properties"] = {key: _widened(inner) for key, inner in node["properties"].items()}
         made = _object(made)
     if made.get("type") == "string" and "enum" not in made:
         made["type"] = _SCALAR

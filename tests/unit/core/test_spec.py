@@ -21,6 +21,12 @@ ACCOUNT = "123456789012"
 ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:etl-AbCdEf"
 
 
+BAD_VARIABLE = "cannot be the name of an environment variable: no spaces, no '=', at most 255 characters"
+NOT_A_MAPPING = "not a mapping; quote a text that contains ': ' or starts with '{'"
+HEALTH_CHECK = "a health check is [CMD, program, argument…] or [CMD-SHELL, 'a shell line']"
+MISPLACED = "would not be replaced: parameters go into the job's own command and environment"
+
+
 def spec(**fields: Any) -> JobSpec:
     """A job of an image."""
     return job_spec(**{"name": "etl", "image": "etl:1", **fields})
@@ -157,15 +163,17 @@ def test_sidecar() -> None:
         (
             {"capacity": "Spot-Then-Ondemand"},
             [
-                "capacity: 'Spot-Then-Ondemand' is not one of on-demand, spot or spot-then-on-demand; "
-                "did you mean 'spot-then-on-demand'?"
+                (
+                    "capacity: 'Spot-Then-Ondemand' is not one of on-demand, spot or spot-then-on-demand; "
+                    "did you mean 'spot-then-on-demand'?"
+                )
             ],
         ),
         ({"overlap": ["a"]}, ["overlap: this must be one of allow, forbid or replace, not a list"]),
         ({"environment": "A=1"}, ["environment: environment must be a mapping (key: value), not the text 'A=1'"]),
         (
             {"environment": {"A": {"b": "c"}}},
-            ["environment.A: A must be text, not a mapping; quote a text that contains ': ' or starts with '{'"],
+            [f"environment.A: A must be text, {NOT_A_MAPPING}"],
         ),
         (
             {"environment": {"A": ["b"]}},
@@ -178,9 +186,7 @@ def test_sidecar() -> None:
         ({"environment": {"A": 1}}, ["environment.A: A must be text, not 1; write it in quotes"]),
         (
             {"environment": {"A B": "1"}},
-            [
-                "environment: 'A B' cannot be the name of an environment variable: no spaces, no '=', at most 255 characters"
-            ],
+            [f"environment: 'A B' {BAD_VARIABLE}"],
         ),
         (
             {"environment": {RUN_VARIABLES[0]: "x"}},
@@ -199,9 +205,7 @@ def test_sidecar() -> None:
         ),
         (
             {"command": ["a", {"b": "c"}]},
-            [
-                "command.1: an entry of command must be text, not a mapping; quote a text that contains ': ' or starts with '{'"
-            ],
+            [f"command.1: an entry of command must be text, {NOT_A_MAPPING}"],
         ),
         (
             {"network": {"subnets": "subnet-01234567"}},
@@ -230,8 +234,10 @@ def test_sidecar() -> None:
         (
             {"ephemeral_storage": "20"},
             [
-                "ephemeral_storage: 20 GiB is what every task has, and AWS refuses to be asked for it; "
-                "leave ephemeral_storage out"
+                (
+                    "ephemeral_storage: 20 GiB is what every task has, and AWS refuses to be asked for it; "
+                    "leave ephemeral_storage out"
+                )
             ],
         ),
         ({"ephemeral_storage": "201"}, ["ephemeral_storage: 201 GiB is out of range: 21 to 200 GiB"]),
@@ -242,30 +248,39 @@ def test_sidecar() -> None:
         (
             {"retries": {"attempts": "2", "on": ["infra structure"]}},
             [
-                "retries.on.0: 'infra structure' is neither an exit code from 1 to 255 nor one of "
-                "infrastructure, spot, failure, out_of_memory or timeout; did you mean 'infrastructure'?"
+                (
+                    "retries.on.0: 'infra structure' is neither an exit code from 1 to 255 nor one of "
+                    "infrastructure, spot, failure, out_of_memory or timeout; did you mean 'infrastructure'?"
+                )
             ],
         ),
         (
             {"retries": {"attempts": "2", "on": [0]}},
             [
-                "retries.on.0: 0 is neither an exit code from 1 to 255 nor one of "
-                "infrastructure, spot, failure, out_of_memory or timeout"
+                (
+                    "retries.on.0: 0 is neither an exit code from 1 to 255 nor one of "
+                    "infrastructure, spot, failure, out_of_memory or timeout"
+                )
             ],
         ),
         (
             {"secrets": {"PASSWORD": "hunter2"}},
             [
-                "secrets.PASSWORD: this is not a reference to a secret: write the ARN of a Secrets Manager secret, or the "
-                "ARN or the /name of an SSM parameter, never the value itself (a plain value belongs in environment)"
+                (
+                    "secrets.PASSWORD: this is not a reference to a secret: write the ARN of a Secrets Manager secret, or "
+                    "the ARN or the /name of an SSM parameter, never the value itself "
+                    "(a plain value belongs in environment)"
+                )
             ],
         ),
         (
             {"secrets": {"PASSWORD": ARN + ":password"}},
             [
-                f"secrets.PASSWORD: {ARN + ':password'!r} is not a full secret ARN: "
-                "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-AbCdEf, then nothing or all of "
-                ":JSON-KEY:VERSION-STAGE:VERSION-ID (parts may be empty, as in …:password::)"
+                (
+                    f"secrets.PASSWORD: {ARN + ':password'!r} is not a full secret ARN: "
+                    "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-AbCdEf, then nothing or all of "
+                    ":JSON-KEY:VERSION-STAGE:VERSION-ID (parts may be empty, as in …:password::)"
+                )
             ],
         ),
         ({"secrets": "hunter2"}, ["secrets: secrets must be a mapping (key: value), not a text"]),
@@ -293,9 +308,7 @@ def test_sidecar() -> None:
         ),
         (
             {"sidecars": {"a": {"image": "x", "health_check": {"command": ["true"]}}}},
-            [
-                "sidecars.a.health_check.command: a health check is [CMD, program, argument…] or [CMD-SHELL, 'a shell line']"
-            ],
+            [f"sidecars.a.health_check.command: {HEALTH_CHECK}"],
         ),
         (
             {"schedule": "30 2 * * *"},
@@ -323,8 +336,10 @@ def test_refused(fields: dict[str, Any], messages: list[str]) -> None:
         (
             {"cpu": "1 vCPU", "memory": "1 GB"},
             [
-                "memory: cpu 1 vCPU with memory 1 GB is not a Fargate size; nearest legal: 1 vCPU with 2 GB "
-                "(cpu: 1 vCPU allows 2 to 8 GB in steps of 1 GB)"
+                (
+                    "memory: cpu 1 vCPU with memory 1 GB is not a Fargate size; nearest legal: 1 vCPU with 2 GB "
+                    "(cpu: 1 vCPU allows 2 to 8 GB in steps of 1 GB)"
+                )
             ],
         ),
         (
@@ -347,8 +362,8 @@ def test_refused(fields: dict[str, Any], messages: list[str]) -> None:
         (
             {"entrypoint": ["${{ params.x }}"], "sidecars": {"db": {"image": "x", "command": ["${{params.x}}"]}}},
             [
-                "entrypoint.0: '${{ params.x }}' would not be replaced: parameters go into the job's own command and environment",
-                "sidecars.db: '${{params.x}}' would not be replaced: parameters go into the job's own command and environment",
+                f"entrypoint.0: '${{{{ params.x }}}}' {MISPLACED}",
+                f"sidecars.db: '${{{{params.x}}}}' {MISPLACED}",
             ],
         ),
         (
@@ -362,8 +377,10 @@ def test_refused(fields: dict[str, Any], messages: list[str]) -> None:
         (
             {"sidecars": {"db": {"image": "x", "wait_for": "success", "essential": "true"}}},
             [
-                "sidecars.db.wait_for: wait_for: success needs essential: false; "
-                "the end of an essential container ends the task"
+                (
+                    "sidecars.db.wait_for: wait_for: success needs essential: false; "
+                    "the end of an essential container ends the task"
+                )
             ],
         ),
         (
@@ -426,6 +443,7 @@ def test_long_values_are_cut() -> None:
 def test_values_are_values(job: JobSpec) -> None:
     """A spec is equal to its copies, hashes, pickles, and validates to itself; its mappings are frozen."""
     assert job == replace(job) == copy.deepcopy(job) == pickle.loads(pickle.dumps(job))  # noqa: S301  # our own bytes
+    # our own bytes
     assert hash(job) == hash(replace(job))
     assert job.model_fields_set == replace(job).model_fields_set
     json.dumps(job.model_dump(mode="json"))
@@ -456,4 +474,7 @@ def test_anything_else_is_a_spec_error(fields: dict[str, Any]) -> None:
     try:
         job_spec(**fields)
     except SpecError as error:
-        assert error.problems
+        outcome: object = error.problems
+    else:
+        outcome = "a spec"
+    assert outcome

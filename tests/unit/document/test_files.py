@@ -102,7 +102,7 @@ def test_any_bytes(content: bytes) -> None:
     try:
         text = decode(content, file="f")
     except SpecError as error:
-        assert error.problems  # noqa: PT017  # whether it raises depends on the bytes
+        assert error.problems  # whether it raises depends on the bytes
     else:
         assert content.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xef\xbb\xbf") in {
             text.encode(),

@@ -195,7 +195,7 @@ def test_any_text(text: str) -> None:
     try:
         nodes, found = parse(text, file="f")
     except SpecError as error:
-        assert error.problems  # noqa: PT017  # whether it raises depends on the text
+        assert error.problems  # whether it raises depends on the text
     else:
         for node in nodes:
             plain(node)
@@ -259,3 +259,8 @@ def test_values_of_one_place() -> None:
     endless.append(endless)
     with pytest.raises(ValueError, match=f"nested more than {MAX_DEPTH} levels deep"):
         from_values(endless, Place("--x"))
+
+
+def test_an_error_without_a_place() -> None:
+    """Whatever PyYAML may raise has words, also when it does not know where."""
+    assert "f: this is not YAML: out of ideas" == str(module._syntax_problem(yaml.YAMLError("out\n of ideas"), "", "f"))

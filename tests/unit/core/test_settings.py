@@ -1,0 +1,44 @@
+"""The values of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobrunner.core.settings import KEYS, RETENTION_DAYS, Settings, parse_retention
+
+
+def test_retention() -> None:
+    """CloudWatch Logs keeps logs for some numbers of days only; the nearest one is named."""
+    assert (30, 365) == (parse_retention("30"), parse_retention("365 days"))
+    with pytest.raises(ValueError, match=r"^CloudWatch Logs cannot keep logs for 20 days; nearest: 14 \(legal: 1, 3, "):
+        parse_retention("20")
+    assert 3653 == max(RETENTION_DAYS)
+
+
+def test_rows() -> None:
+    """Every setting has a row with its value and origin; each tag has its own."""
+    plain = Settings(project="shop", log_group="/jobrunner/shop", state_dir=Path("/state"))
+    tagged = Settings(
+        project="shop",
+        log_group="/jobrunner/shop",
+        state_dir=Path("/state"),
+        tags={"team": "data", "cost": "1"},
+        provenance={"tags.team": "jobrunner.yaml:2:3", "project": "jobrunner.yaml:1:1"},
+    )
+    assert list(KEYS) == [row.key for row in plain.rows()]
+    rows = {row.key: (row.value, row.origin) for row in tagged.rows()}
+    assert (("shop", "jobrunner.yaml:1:1"), ("data", "jobrunner.yaml:2:3"), ("1", "default"), (None, "default")) == (
+        rows["project"],
+        rows["tags.team"],
+        rows["tags.cost"],
+        rows["network.subnets"],
+    )
+
+
+@pytest.mark.parametrize(("endpoint", "local"), [(None, False), ("local", True), ("http://127.0.0.1:5000", False)])
+def test_is_local(endpoint: str | None, *, local: bool) -> None:
+    """Only the word means the endpoint that jobrunner starts."""
+    settings = Settings(project="x", log_group="x", state_dir=Path("/state"), endpoint=endpoint)
+    assert local == settings.is_local

@@ -6,15 +6,31 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from jobrunner.core.params import escape
 from jobrunner.core.sizes import FARGATE_SIZES, show_cpu, show_memory
 from jobrunner.core.spec import JobSpec, job_spec
+from jobrunner.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ACCOUNT = "123456789012"
+
+
+@contextmanager
+def only_spec_errors() -> Iterator[None]:
+    """Whatever the block does with bad input, nothing worse comes out than a SpecError with problems."""
+    try:
+        yield
+    except SpecError as error:
+        if not error.problems:
+            raise AssertionError("a SpecError without problems") from error
+
 
 _LETTERS = string.ascii_letters + string.digits
 _WORD = st.text(_LETTERS + "_-./:=,+ äß日'\"\\$%", min_size=1, max_size=20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import job_documents
+from strategies import job_documents, only_spec_errors
 
 from jobrunner.core.spec import job_spec
 from jobrunner.document import Project, find_project, load_job_text, load_project
@@ -254,7 +253,15 @@ def test_defaults_of_another_kind_of_job() -> None:
 def test_problems_of_defaults() -> None:
     """A default that is wrong is told once; one that does not fit a job is told at the job."""
     write(
-        jobrunner="defaults:\n  memory: 1 GB\n  timeut: 1\n  name: x\nstages:\n  prod: {defaults: {timeout: soon}}\n  odd: {defaults: [x]}\n",
+        jobrunner="""\
+defaults:
+  memory: 1 GB
+  timeut: 1
+  name: x
+stages:
+  prod: {defaults: {timeout: soon}}
+  odd: {defaults: [x]}
+""",
         a="image: a\n",
         b="image: b\ncpu: 1 vCPU\n",
     )
@@ -280,7 +287,7 @@ def test_finding_the_project(here: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (here / "a" / "b").mkdir(parents=True)
     assert here == find_project(here / "a" / "b")
     assert (Path("a"), Path("a").parent) == (find_project(given=Path("a")), find_project(given=Path("jobrunner.yaml")))
-    with pytest.raises(SpecError, match="^gone: there is no such directory$"):
+    with pytest.raises(SpecError, match=r"^gone: there is no such directory$"):
         find_project(given=Path("gone"))
     Path("jobrunner.yaml").unlink()
     assert Path() == find_project()
@@ -332,10 +339,8 @@ def test_damaged_documents(document: dict[str, object], data: st.DataObject) -> 
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 10)))
     piece = data.draw(st.text(alphabet="ab: \n\t-{}[]&*!'\"~0,", max_size=6))
-    try:
+    with only_spec_errors():
         load_job_text(text[:start] + piece + text[end:], name="x")
-    except SpecError as error:
-        assert error.problems  # whether it raises depends on the text
 
 
 def test_a_thousand_jobs_load_in_a_moment() -> None:
@@ -353,7 +358,7 @@ def test_nothing_slow_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path; from jobrunner.document import load_project; "
         "load_project(Path(), environ={}); "
-        "print([name for name in ('boto3', 'botocore', 'croniter', 'pydantic_settings', 'asyncio') if name in sys.modules])"
+        "slow = {'boto3', 'botocore', 'croniter', 'pydantic_settings', 'asyncio'}; print(sorted(slow & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout
@@ -363,4 +368,4 @@ def test_a_listing_that_fails(here: Path) -> None:
     """A directory that cannot be listed is a problem, not a project without jobs."""
     write(jobrunner=f"jobs: {'x' * 300}")
     assert [f"jobrunner.yaml:1:1: the jobs in {'x' * 300} cannot be read: file name too long"] == problems()
-    assert os.getcwd() == str(here)
+    assert here == Path.cwd()

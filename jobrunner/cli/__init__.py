@@ -50,7 +50,6 @@ def _open_streams() -> None:
 def _run(argv: Sequence[str] | None) -> int:
     import click
 
-    from jobrunner.cli import failure
     from jobrunner.cli.group import cli
     from jobrunner.cli.invocation import Invocation
     from jobrunner.cli.terminal import OutputLostError
@@ -64,13 +63,15 @@ def _run(argv: Sequence[str] | None) -> int:
         return error.exit_code
     except click.Abort:
         return exits.INTERRUPTED
-    except JobrunnerError as error:
+    except (JobrunnerError, OutputLostError) as error:
+        from jobrunner.cli import failure
+
         return failure.report(error, invocation)
-    except OutputLostError as error:
-        return failure.report_lost(error, invocation)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
             raise
+        from jobrunner.cli import failure
+
         # A bug must not look like a failure of the job.
         return failure.report_bug(error, invocation)
     return code if isinstance(code, int) else exits.OK

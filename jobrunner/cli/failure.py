@@ -7,20 +7,22 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.cli import exits
+from jobrunner.cli.terminal import OutputLostError
 from jobrunner.errors import JobrunnerError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobrunner.cli.invocation import Invocation
-    from jobrunner.cli.terminal import OutputLostError
     from jobrunner.errors import Problem
 
 DEBUG = "JOBRUNNER_DEBUG"
 
 
-def report(error: JobrunnerError, invocation: Invocation) -> int:
+def report(error: JobrunnerError | OutputLostError, invocation: Invocation) -> int:
     """Write the error to stderr and, with `--output json`, as the last JSON line to stdout; give the exit code."""
+    if isinstance(error, OutputLostError):
+        return _report_lost(error, invocation)
     if os.environ.get(DEBUG):
         invocation.terminal.say("".join(traceback.format_exception(error)).rstrip())
     for line in error_lines(error):
@@ -48,7 +50,7 @@ def problems_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     return [{"file": one.file, "line": one.line, "column": one.column, "message": one.message} for one in problems]
 
 
-def report_lost(error: OutputLostError, invocation: Invocation) -> int:
+def _report_lost(error: OutputLostError, invocation: Invocation) -> int:
     """Say why stdout cannot be written; of a reader that has gone, nothing."""
     if error.broken_pipe:
         return exits.BROKEN_PIPE

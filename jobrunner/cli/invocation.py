@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -65,6 +64,8 @@ class Invocation:
 
     def write_json(self, *documents: Mapping[str, Any]) -> None:
         """Write JSON lines to stdout, at once; in ASCII, so that no reader can find another end of a line in them."""
+        import json
+
         text = "".join(json.dumps(document, separators=(",", ":")) + "\n" for document in documents)
         self.terminal.write(text)
 

@@ -56,9 +56,7 @@ class Console:
     def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         """Start `jobrunner` with pipes for stdout and stderr, killed when the test ends."""
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        process = subprocess.Popen(
-            [JOBRUNNER, *words], cwd=self.directory, env=self.environment, **{**options, **more}
-        )
+        process = subprocess.Popen([JOBRUNNER, *words], cwd=self.directory, env=self.environment, **{**options, **more})
         self.started.append(process)
         return process
 

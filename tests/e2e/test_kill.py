@@ -90,11 +90,11 @@ def test_killed_as_soon_as_the_run_is_known(serving: Console) -> None:
 
 
 def test_killed_at_many_moments(serving: Console) -> None:
-    """Killed at ten moments spread over the start: no record means no run, and a record leads to the end."""
+    """Killed at eight moments spread over the start: no record means no run, and a record leads to the end."""
     begin = datetime.now(UTC)
-    for moment in range(10):
+    for moment in range(8):
         process = _start(serving)
-        time.sleep(0.15 + 0.06 * moment)  # the moments of the kills: their spread is the test
+        time.sleep(0.15 + 0.08 * moment)  # the moments of the kills: their spread is the test
         _kill(process)
     with _runs(serving) as runs:
         records = [record for record in runs.recent() if record.created_at >= begin]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
-from jobrunner.core.ecs_json import is_templated, needed, pairs, present, tags_of
+from jobrunner.core.ecs_json import needed, pairs, present, tags_of
+from jobrunner.core.params import references, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,8 +84,7 @@ MEMORY_RESERVATION = 32
 
 
 def _main_container(spec: JobSpec, settings: Settings) -> dict[str, Any]:
-    static = {name: value for name, value in spec.environment.items() if not is_templated(value)}
-    command = None if is_templated(*(spec.command or ())) else spec.command
+    environment, command = _by_default(spec)
     waits = [
         {"containerName": name, "condition": _WAIT_FOR[sidecar.wait_for]}
         for name, sidecar in sorted(spec.sidecars.items())
@@ -97,13 +97,33 @@ def _main_container(spec: JobSpec, settings: Settings) -> dict[str, Any]:
         "essential": True,
         "memoryReservation": MEMORY_RESERVATION,
         **_process(spec.entrypoint, command, spec.working_directory),
-        "environment": pairs(static),
+        "environment": pairs(environment),
         **present("environmentFiles", [{"value": file, "type": "s3"} for file in s3_files]),
         **present("secrets", _secrets(spec.secrets)),
         **present("dependsOn", waits),
         **present("stopTimeout", spec.stop_timeout),
         **_surroundings(spec, settings),
     }
+
+
+def _by_default(spec: JobSpec) -> tuple[dict[str, str], list[str] | None]:
+    """Give environment and command with the parameters' defaults; what needs a value that has none is left out.
+
+    Every run says all that depends on parameters in its overrides. The defaults stand here for whoever starts a
+    task from the definition without jobrunner.
+    """
+    defaults = {name: param.default for name, param in spec.params.items() if param.default is not None}
+
+    def filled(text: str) -> str | None:
+        return substitute(text, defaults) if set(references(text)) <= set(defaults) else None
+
+    environment = {name: filled(value) for name, value in spec.environment.items()}
+    words = [filled(word) for word in spec.command or ()]
+    known = [word for word in words if word is not None]
+    return (
+        {name: value for name, value in environment.items() if value is not None},
+        known if len(known) == len(words) else None,
+    )
 
 
 def _sidecar(name: str, sidecar: Sidecar, spec: JobSpec, settings: Settings) -> dict[str, Any]:

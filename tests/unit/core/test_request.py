@@ -152,7 +152,11 @@ def test_a_job_as_it_is_sent() -> None:
                 "essential": True,
                 "memoryReservation": 32,
                 "command": ["python", "-m", "etl"],
-                "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+                "environment": [
+                    {"name": "A", "value": "1"},
+                    {"name": "B", "value": "2"},
+                    {"name": "DAY", "value": "2026-01-01"},
+                ],
                 "secrets": [
                     {
                         "name": "URL",
@@ -243,13 +247,21 @@ def test_the_hash_follows_the_content_and_nothing_else() -> None:
     assert {"key": "jobrunner:hash", "value": known.hash} in known.request()["tags"]
 
 
-def test_what_refers_to_a_parameter_travels_in_the_overrides_only() -> None:
-    """One revision serves all values."""
-    spec = job(command=["etl", "--day", "${{ params.day }}"], params={"day": None})
+def test_what_refers_to_a_parameter_travels_in_the_overrides() -> None:
+    """One revision serves all values; it has the defaults, and nothing where a value has none."""
+    spec = job(
+        command=["etl", "--day", "${{ params.day }}"],
+        environment={"DAY": "${{ params.day }}", "AREA": "${{ params.area }}"},
+        params={"day": None, "area": "eu"},
+    )
     definition = task_definition(spec, SETTINGS)
+    whole = task_definition(job(command=["etl", "${{ params.area }}"], params={"area": "eu"}), SETTINGS)
 
     assert definition is not None
+    assert whole is not None
     assert "command" not in definition.body["containerDefinitions"][0]
+    assert definition.body["containerDefinitions"][0]["environment"] == [{"name": "AREA", "value": "eu"}]
+    assert whole.body["containerDefinitions"][0]["command"] == ["etl", "eu"]
     assert override(spec, RunOptions(params={"day": "2026-11-23"}))["command"] == ["etl", "--day", "2026-11-23"]
 
 

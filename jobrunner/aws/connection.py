@@ -66,12 +66,12 @@ class Clients:
         self._clients: dict[str, BaseClient] = {}
 
     def ecs(self) -> ECSClient:
-        """Give the client of ECS."""
+        """Give the client of ECS; what DescribeTasks answers is to be read with `raw_json.answer_of`."""
         client: ECSClient = self.client("ecs")
         return client
 
     def logs(self) -> CloudWatchLogsClient:
-        """Give the client of CloudWatch Logs."""
+        """Give the client of CloudWatch Logs; for GetLogEvents, the same applies as for `ecs`."""
         client: CloudWatchLogsClient = self.client("logs")
         return client
 

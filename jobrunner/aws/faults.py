@@ -50,6 +50,7 @@ EXCEPTIONS: Mapping[str, Fault] = {
     "ProxyConnectionError": Fault(_UNREACHABLE, "Check HTTPS_PROXY and NO_PROXY."),
     "IncompleteReadError": Fault(_UNREACHABLE, _NETWORK),
     "ResponseParserError": Fault(_UNREACHABLE, "What answered is not AWS: check the endpoint and the proxy."),
+    "ParserError": Fault(_UNREACHABLE, "What answered is not AWS: check the endpoint and the proxy."),
     # No credentials: nothing was sent.
     "NoCredentialsError": Fault(_UNREACHABLE, _CREDENTIALS),
     "NoAuthTokenError": Fault(_UNREACHABLE, _CREDENTIALS),
@@ -266,7 +267,10 @@ def message_of(error: Exception) -> str:
 def _answered(error: Exception, *, where: str, doing: str) -> AwsError:
     code, said = code_of(error), message_of(error)
     fault = _fault_of_answer(code, said, _status(error))
-    what = f"cannot {doing}: {said or 'AWS gave no message'}"
+    if said.startswith("<"):  # an error page of a proxy or a web server
+        what = f"cannot {doing}: the answer is not AWS's (HTTP {_status(error)})"
+        return fault.kind(what, where=where, hint=fault.hint, code=code or None)
+    what = f"cannot {doing}: {said.rstrip('.') or 'AWS gave no message'}"
     return fault.kind(f"{what} ({code})" if code else what, where=where, hint=fault.hint, code=code or None)
 
 

@@ -26,7 +26,7 @@ FILE = "runs.sqlite"
 #: Raised with every change of the tables; older versions of jobrunner then refuse the file.
 SCHEMA_VERSION = 1
 #: How long a process waits for another one's commit.
-_BUSY_SECONDS = 15.0
+BUSY_SECONDS = 15.0
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -63,10 +63,12 @@ class SqliteRuns:
 
     Args:
         path: The file; it is created (0600) with its directory (0700) when it is first used.
+        busy_seconds: How long another process's commit is waited for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = path
+        self._busy_seconds = busy_seconds
         self._lock = threading.RLock()
         self._open: tuple[int, sqlite3.Connection] | None = None
         self._inherited: tuple[int, sqlite3.Connection] | None = None
@@ -148,7 +150,9 @@ class SqliteRuns:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Created here for its mode; SQLite gives the same one to the files beside it (-wal, -shm).
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA synchronous = FULL")
             self._prepare(connection)
@@ -205,7 +209,7 @@ class SqliteRuns:
 
         said = str(error).lower()
         if "locked" in said or "busy" in said:
-            return f"Another process has held it for over {_BUSY_SECONDS:g} s; look who uses it, and try again."
+            return f"Another process has held it for over {self._busy_seconds:g} s; look who uses it, and try again."
         if "full" in said or "no space" in said:
             return "Make room on the disk, or set JOBRUNNER_STATE_DIR to a directory that has some."
         damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)

@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
     """Give `0.04 s`, `4.2 s`, `42 s` or `1h2m3s`."""
     if seconds < _WITH_TENTHS:
         return f"{max(seconds, 0.0):.{1 if seconds >= 1 else 2}f} s"
-    return f"{seconds:.0f} s" if seconds < _MINUTE else format_duration(int(seconds))
+    return f"{int(seconds)} s" if seconds < _MINUTE else format_duration(int(seconds))
 
 
 def age(since: datetime, now: datetime) -> str:

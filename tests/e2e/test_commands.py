@@ -99,23 +99,9 @@ def test_validate_builds_the_requests_of_the_stage(empty: Console) -> None:
 
 def test_show_is_what_run_sends(served: Console) -> None:
     """`show --key K` prints the very RunTask request that `run --key K` stores and sends."""
-    options = [
-        "arguments",
-        "--key",
-        "shown",
-        "-e",
-        "A=1",
-        "--cpu",
-        "0.5 vCPU",
-        "--memory",
-        "1 GB",
-        "--capacity",
-        "spot",
-        "--",
-        "x",
-    ]
-    shown = served.run("show", *options[:-2], "--output", "json", *options[-2:]).json[0]
-    run = served.run("run", *options[:-2], "--output", "json", *options[-2:]).json[-1]
+    size = ["--cpu", "0.5 vCPU", "--memory", "1 GB", "--capacity", "spot"]
+    words = ["arguments", "--key", "shown", "-e", "A=1", *size, "--output", "json", "--", "x"]
+    shown, run = served.run("show", *words).json[0], served.run("run", *words).json[-1]
     store = open_runs(served.state_dir)
     record = store.get(run["run_id"])
     store.close()

@@ -108,7 +108,7 @@ def _sentence(kind: str, where: Path, found: Any, context: Mapping[str, Any]) ->
         what = "a text" if isinstance(found, str) and "secrets" in where else kind_of(found)
         return f"{name} must be {_WANTED[kind]}, not {what}{_hint(kind, found)}"
     if kind == "too_long":
-        return f"{name} has {context['actual_length']} entries; at most {context['max_length']} are allowed"
+        return f"{name} has {len(found)} entries; at most {context['max_length']} are allowed"
     if kind == "too_short":
         return f"{name} is empty; leave it out, or give it at least one entry"
     return f"{name}: {kind.replace('_', ' ')}"

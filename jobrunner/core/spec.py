@@ -57,7 +57,6 @@ __all__ = [
 MAX_ENV_FILES = 10
 #: BC ecs task definition: at most ten containers, one of which is the job's own.
 MAX_SIDECARS = 9
-MAX_SCHEDULES = 100
 
 
 class JobSpec(Part):
@@ -177,8 +176,7 @@ class JobSpec(Part):
     tags: Tags = Field({}, validate_default=True, description="AWS tags of the task and of its definition; at most 40.")
     schedule: Annotated[tuple[Schedule, ...], BeforeValidator(spec_checks.one_or_several)] = Field(
         (),
-        max_length=MAX_SCHEDULES,
-        json_schema_extra=SINGLE,
+        json_schema_extra={**SINGLE, "maxItems": spec_checks.MAX_SCHEDULES},
         description="When the job runs by itself: one schedule, or a list.",
     )
     timeout: Annotated[Seconds, duration(1, 14 * 86_400, "a timeout is")] | None = Field(

@@ -36,6 +36,8 @@ NOT_OVERRIDABLE = (
 #: Keys that make no sense as a default of all jobs.
 NEVER_A_DEFAULT = ("name",)
 
+MAX_SCHEDULES = 100
+
 RETRY_WORDS = ("infrastructure", "spot", "failure", "out_of_memory", "timeout")
 
 _PARAMETER = re.compile(r"\$\{\{\s*params\.")
@@ -233,5 +235,12 @@ def retry_reason(value: object) -> int | str:
 
 
 def one_or_several(value: object) -> object:
-    """A single schedule counts as a list of one; so does what is no schedule at all, for a clear message."""
-    return value if isinstance(value, list | tuple) else [value]
+    """A single schedule counts as a list of one; so does what is no schedule at all, for a clear message.
+
+    A longer list is refused here, before its entries are looked at: pydantic would read them all first.
+    """
+    if not isinstance(value, list | tuple):
+        return [value]
+    if len(value) > MAX_SCHEDULES:
+        raise ValueError(f"schedule has {len(value)} entries; at most {MAX_SCHEDULES} are allowed")
+    return value

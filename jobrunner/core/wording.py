@@ -18,6 +18,11 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST + 2 else f"{text[:LONGEST]}…{text[0]}"
 
 
+def visible(text: str) -> str:
+    """The text with everything written out that a terminal would obey, or that no encoding can print."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, or None; case and `-` for `_` do not count."""
     by_form = {_form(one): one for one in known}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.core.fields import RUN_VARIABLES
 from jobrunner.core.settings import ProjectFile
-from jobrunner.core.wording import nearest, quoted
+from jobrunner.core.wording import nearest, visible
 from jobrunner.document.tree import MAX_DEPTH, Node, Place, from_values, mapping
 from jobrunner.errors import Problem, SpecError
 
@@ -38,7 +38,7 @@ def from_environment(environ: Mapping[str, str]) -> tuple[Node, list[str]]:
     known = {name: value for name, value in ours.items() if _setting(name) in _SETTINGS}
     warnings = [warning for name in sorted(ours.keys() - known) if (warning := _misspelt(name))]
     problems = [
-        Problem(f"the name has more than {MAX_DEPTH} parts", file=name[:80])
+        Problem(f"the name has more than {MAX_DEPTH} parts", file=visible(name[:80]))
         for name in known
         if name.count("__") > MAX_DEPTH
     ]
@@ -59,7 +59,7 @@ def _setting(name: str) -> str:
 
 def _misspelt(name: str) -> str | None:
     meant = None if name in _NO_SETTINGS else nearest(_setting(name), [*_SETTINGS, "stage"])
-    return f"unknown variable {quoted(name)[1:-1]}; did you mean {PREFIX}{meant.upper()}?" if meant else None
+    return f"unknown variable {visible(name)}; did you mean {PREFIX}{meant.upper()}?" if meant else None
 
 
 def _read(known: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
+from jobrunner.core.wording import visible
 from jobrunner.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 def shown(path: Path) -> str:
     """The path as the user would type it: relative to the current directory."""
     try:
-        return os.path.relpath(path)
+        return visible(os.path.relpath(path))
     except (OSError, ValueError):  # the current directory is gone, or on another drive
-        return str(path)
+        return visible(str(path))
 
 
 def read_text(path: Path) -> str:

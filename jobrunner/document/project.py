@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.core.frozen import FrozenDict
-from jobrunner.core.wording import did_you_mean, quoted
+from jobrunner.core.wording import did_you_mean, quoted, visible
 from jobrunner.document.files import shown
 from jobrunner.document.jobs import (
     SUFFIXES,
@@ -157,7 +157,7 @@ def _load_named(name: str, folder: Path, files: list[Path], context: Context, lo
 
 def unknown_job(name: str, folder: Path, known: Iterable[str] | None = None) -> UnknownJobError:
     """The error that says which jobs there are; without `known`, the folder is read for their names."""
-    names = sorted(_names(folder) if known is None else known)
+    names = sorted(map(visible, _names(folder) if known is None else known))
     if not names:
         hint = f"There are no jobs in {shown(folder)}; `jobrunner init` writes a first one."
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobrunner.core.frozen import FrozenDict
+from jobrunner.core.wording import visible
 from jobrunner.errors import Problem
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Place(NamedTuple):
 
     def problem(self, message: str) -> Problem:
         """A problem at this place."""
-        return Problem(message, file=self.file, line=self.line, column=self.column)
+        return Problem(message, file=visible(self.file), line=self.line, column=self.column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,8 @@ def test_sidecar() -> None:
             [
                 (
                     "secrets.PASSWORD: this is not a reference to a secret: "
-                    "write the ARN of a Secrets Manager secret, or the ARN or the /name of an SSM parameter, never the value itself "
+                    "write the ARN of a Secrets Manager secret, or the ARN or the /name of an SSM parameter, "
+                    "never the value itself "
                     "(a plain value belongs in environment)"
                 )
             ],
@@ -313,6 +314,11 @@ def test_sidecar() -> None:
         (
             {"schedule": "30 2 * * *"},
             ["schedule.0: an entry of schedule must be a mapping (key: value), not the text '30 2 * * *'"],
+        ),
+        ({"schedule": [{}] * 101}, ["schedule: schedule has 101 entries; at most 100 are allowed"]),
+        (
+            {"sidecars": {f"s{n}": {"image": "x"} for n in range(10)}},
+            ["sidecars: sidecars has 10 entries; at most 9 are allowed"],
         ),
         ({"params": {"a b": "1"}}, ["params.a b: 'a b' is not a parameter's name: letters, digits, _ and -"]),
         ({"cpu": 1.5}, ["cpu: 1.5 is not an amount of cpu; write for instance 1 vCPU or 1024"]),

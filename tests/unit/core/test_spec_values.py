@@ -14,7 +14,7 @@ from jobrunner.core import problems
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.params import escape, references, substitute, tighten
 from jobrunner.core.spec import JobSpec
-from jobrunner.core.wording import did_you_mean, kind_of, listed, quoted
+from jobrunner.core.wording import did_you_mean, kind_of, listed, quoted, visible
 
 
 def test_references() -> None:
@@ -68,6 +68,11 @@ def test_kinds(value: object, words: str) -> None:
 def test_quoted() -> None:
     """Control characters are written out and long texts cut."""
     assert ["'\\x1b[31m'", "'" + "x" * 79 + "…'"] == [quoted("\x1b[31m"), quoted("x" * 1000)]
+
+
+def test_visible() -> None:
+    """What a terminal would obey, or cannot print, is written out; the rest stays as it is."""
+    assert ["jobs/é.yaml", "a\\x1b[31m\\udcff"] == [visible("jobs/é.yaml"), visible("a\x1b[31m\udcff")]
 
 
 def test_listed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -358,7 +359,8 @@ def test_nothing_slow_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path; from jobrunner.document import load_project; "
         "load_project(Path(), environ={}); "
-        "slow = {'boto3', 'botocore', 'croniter', 'pydantic_settings', 'asyncio'}; print(sorted(slow & set(sys.modules)))"
+        "slow = {'boto3', 'botocore', 'croniter', 'pydantic_settings', 'asyncio'}; "
+        "print(sorted(slow & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]\n" == done.stdout
@@ -369,3 +371,12 @@ def test_a_listing_that_fails(here: Path) -> None:
     write(jobrunner=f"jobs: {'x' * 300}")
     assert [f"jobrunner.yaml:1:1: the jobs in {'x' * 300} cannot be read: file name too long"] == problems()
     assert here == Path.cwd()
+
+
+def test_names_of_files_that_cannot_be_printed() -> None:
+    """A file name of any bytes is shown in a way that every terminal can take."""
+    Path(os.fsdecode(b"jobs/\xff\x1b[31m.yaml")).write_text("imag: x")
+    assert "jobs/\\udcff\\x1b[31m.yaml:1:1: unknown key 'imag'; did you mean 'image'?" in problems()
+    with pytest.raises(UnknownJobError) as caught:
+        load("other")
+    assert "Jobs: \\udcff\\x1b[31m" == caught.value.hint

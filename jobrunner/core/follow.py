@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from jobrunner.core.events import LogBatch
 from jobrunner.core.outcome import LogReport
@@ -132,6 +132,8 @@ class _Tail:
             case Unreadable():
                 self.broken = result.reason
                 self.caught_up = True
+            case _:
+                assert_never(result)
 
     def _take_page(self, page: LogPage, asked: float) -> None:
         at_end = page.token == self.token
@@ -162,10 +164,8 @@ class _Tail:
             return True
         return self.end_shown is not None and self.end_shown >= max(over, self.last_news) + settle
 
-    def release(self, until: float) -> LogBatch | None:
-        if self.held is None:
-            return None
-        page, start = self.held, self.held_from
+    def release(self, page: LogPage, until: float) -> LogBatch | None:
+        start = self.held_from
         end = bisect_right(self.held_keys, until, lo=start)
         if end == len(page.messages):
             self.held = None
@@ -293,13 +293,7 @@ class Follow:
 
     def _earliest(self, until: float) -> LogBatch | None:
         """Release the longest run of lines of one stream that comes before every other held line."""
-        heads = sorted(
-            (
-                (tail.held_keys[tail.held_from], position)
-                for position, tail in enumerate(self._tails.values())
-                if tail.held
-            )
-        )
-        first = list(self._tails.values())[heads[0][1]]
-        limit = until if len(heads) == 1 else min(until, heads[1][0])
-        return first.release(limit)
+        held = [(tail.held_keys[tail.held_from], tail, tail.held) for tail in self._tails.values() if tail.held]
+        held.sort(key=lambda one: one[0])
+        _, first, page = held[0]
+        return first.release(page, min([until, *(key for key, *_ in held[1:2])]))

@@ -140,4 +140,3 @@ _PLAIN = (
     "key",
     "task_arn",
 )
-

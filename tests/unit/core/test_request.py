@@ -447,3 +447,11 @@ def test_the_attempt_is_part_of_the_token(attempt: int) -> None:
 
     assert body["clientToken"] == f"4r9k2m8p3w7x5t1q-{attempt}"
     assert body["startedBy"] == "jobrunner/4r9k2m8p3w7x5t1q"
+
+
+def test_a_definition_knows_its_family() -> None:
+    """A run without a pinned revision names the family."""
+    definition = task_definition(job(), SETTINGS)
+
+    assert definition is not None
+    assert definition.family == "jobrunner-shop-prod-etl"

@@ -20,6 +20,7 @@ from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STATES, ContainerSnapshot, TaskSnapshot, has_run, later_phase
 from jobrunner.core.logs import LogSource, log_sources
 from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict, iso
+from jobrunner.core.ports import PlacementFailure
 from jobrunner.core.record import RunRecord
 from jobrunner.errors import AwsRefusedError, JobrunnerError, Problem, RunFailedError, SpecError
 
@@ -279,3 +280,9 @@ def test_a_spec_error_lists_every_problem_as_compilers_do() -> None:
     assert {first, Problem("unknown key 'comand'", file="jobs/etl.yaml", line=3, column=1)} == {first}
     assert repr(whole) == "Problem('jobs/x.yaml: is empty')"
     assert pickle.loads(pickle.dumps(first)) == first  # noqa: S301  our own bytes
+
+
+def test_a_placement_failure_reads_as_ecs_wrote_it() -> None:
+    """The reason, and the detail where there is one."""
+    assert str(PlacementFailure(reason="RESOURCE:ENI")) == "RESOURCE:ENI"
+    assert str(PlacementFailure(reason="CAPACITY", detail="try later")) == "CAPACITY: try later"

@@ -2,7 +2,7 @@
 
 The architecture in one page. Imports point down only (import-linter holds it to that):
 
-    edges       cli/   integrations/   local/     what people and orchestrators touch; `local` is an AWS endpoint
+    edges       cli/   local/                     the command line; an AWS endpoint that executes tasks
     façade      runner.py                         `JobRunner`: binds a `Connection` to the ports
     use cases   ops/                              start, observe, find, list: core and ports, no boto3, no printing
     adapters    aws/   document/   store/         boto3; YAML; SQLite: each knows `core` only

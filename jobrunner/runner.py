@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jobrunner.core import verdict
 from jobrunner.core.connection import Connection
-from jobrunner.core.events import Event, Finished, WatchEvent, flatten
+from jobrunner.core.events import Event, Finished, Started, WatchEvent, flatten
 from jobrunner.core.options import RunOptions
 from jobrunner.core.spec import JobSpec
 from jobrunner.errors import SpecError, UnknownRunError
@@ -103,8 +103,12 @@ class JobRunner:
     def close(self) -> None:
         """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
         if "_bound" in self.__dict__:
-            self._bound.audit.close()
-            self._bound.runs.close()
+            self._bound.close()
+
+    @property
+    def audit_trouble(self) -> str | None:
+        """What could not be written to the audit trail, in one sentence, once `close` has been called."""
+        return self._bound.audit.trouble if "_bound" in self.__dict__ else None
 
     def prepare(self, job: str | JobSpec, options: RunOptions | None = None) -> None:
         """Find everything that can be wrong with a run without asking AWS.
@@ -284,8 +288,6 @@ class Run:
         return self._observer.stream()
 
     def _replayed(self) -> Iterator[WatchEvent]:
-        from jobrunner.core.events import Started  # noqa: PLC0415
-
         yield Started(run_id=self.run_id, task_arn=self.record.task_arn)
         yield from replay(self._ports, self.record)
 

@@ -9,7 +9,7 @@ from jobrunner.aws.collector import collector_paused
 from jobrunner.aws.raw_json import body_of, parse
 from jobrunner.aws.read_ahead import ReadAhead
 from jobrunner.core.follow import LogPage, ReadLater, StreamAbsent, Unreadable
-from jobrunner.errors import AwsRefusedError, AwsUnreachableError
+from jobrunner.errors import AwsError, AwsRefusedError, AwsUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,9 +51,18 @@ class CloudWatchLogs:
             ours = _unread(error, group=stream.group)
             if ours is None:
                 raise
-            return ours
+            return self._checked(ours, stream.group)
         body = body_of(response)
         return _page(response) if body is None else body
+
+    def _checked(self, answer: ReadResult, group: str) -> ReadResult:
+        """Make sure that it is the group that is absent: moto says so of a missing stream, too."""
+        if not (isinstance(answer, StreamAbsent) and answer.group_absent):
+            return answer
+        try:
+            return StreamAbsent(group_absent=self._class_of(group) is None)
+        except AwsError:
+            return answer
 
     def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:
         """Create the log group if it does not exist; see `ports.Logs.ensure_group`.

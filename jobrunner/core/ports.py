@@ -171,7 +171,13 @@ class Clock(Protocol):
 
 
 class Audit(Protocol):
-    """Who did what; never delays and never fails a run."""
+    """Who did what; never delays and never fails a run.
+
+    Attributes:
+        trouble: After `close()`, what could not be written, in one sentence; None when all was.
+    """
+
+    trouble: str | None
 
     def record(self, action: str, fields: Mapping[str, Any]) -> None:
         """Note that something was done."""

@@ -23,3 +23,8 @@ class Ports:
     clock: Clock
     audit: Audit
     prices: PriceTable
+
+    def close(self) -> None:
+        """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
+        self.audit.close()
+        self.runs.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -21,7 +22,7 @@ from jobrunner.local.moto_state import MotoState
 from jobrunner.local.registry import EndpointInfo, connection_for
 from jobrunner.local.server import Server
 from jobrunner.local.task_run import Surroundings
-from jobrunner.local.wire import ApiError, Reply, Request, error_reply, json_reply
+from jobrunner.local.wire import ApiError, DropConnectionError, Reply, Request, error_reply, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Interceptor = Callable[[Request], Reply | None]
 
 _META: Final = "/_jobrunner/"
+_log = logging.getLogger(__name__)
 
 
 class Endpoint:
@@ -135,11 +137,18 @@ class Endpoint:
                 reply = intercept(request)
                 if reply is not None:
                     return reply
-            operation = self._operations.get(request.target)
-            if operation is not None:
-                return operation(request)
+            return self._own(request)
         except ApiError as error:
             return error_reply(error)
+        except DropConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect here is the client's 500, not a connection that breaks
+            return _failure(request.target or request.path, error)
+
+    def _own(self, request: Request) -> Reply | None:
+        operation = self._operations.get(request.target)
+        if operation is not None:
+            return operation(request)
         if request.path.startswith(_META):
             return self._meta(request.path.removeprefix(_META))
         if request.path.startswith(metadata.PREFIX) and not request.service:
@@ -153,8 +162,10 @@ class Endpoint:
             return self.moto.wsgi(service[0] if service else "")(environ, start_response)
         except ApiError as error:
             reply = error_reply(error)
-            start_response(f"{reply.status} Error", [("Content-Type", reply.content_type), *reply.headers])
-            return [reply.body]
+        except Exception as error:  # noqa: BLE001 - as in answer()
+            reply = _failure(environ.get("HTTP_X_AMZ_TARGET") or environ.get("PATH_INFO", ""), error)
+        start_response(f"{reply.status} Error", [("Content-Type", reply.content_type), *reply.headers])
+        return [reply.body]
 
     def _meta(self, name: str) -> Reply:
         if name == "health":
@@ -170,6 +181,11 @@ class Endpoint:
                 }
             )
         return json_reply({"message": f"There is no {_META}{name}"}, status=404)
+
+
+def _failure(what: str, error: Exception) -> Reply:
+    _log.error("%s", what, exc_info=error)
+    return error_reply(ApiError("InternalFailure", f"The local endpoint failed: {error!r}", status=500))
 
 
 @contextmanager

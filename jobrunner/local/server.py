@@ -23,6 +23,9 @@ HOST = "127.0.0.1"
 
 _MAX_LINE: Final = 65_536
 
+#: Headers that the server sets itself.
+_OURS: Final = frozenset(("content-length", "content-type", "connection", "transfer-encoding"))
+
 
 class Front(Protocol):
     """What the server asks for answers."""
@@ -69,14 +72,29 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        if reply is not None:
-            self._send(reply)
-        else:
-            self.rfile, connection = io.BytesIO(self._body), self.rfile
-            try:
-                self.run_wsgi()
-            finally:
-                self.rfile = connection
+        self._send(self._application() if reply is None else reply)
+
+    def _application(self) -> Reply:
+        """The answer of the WSGI application, whole: werkzeug's own way to it closes every connection."""
+        environ = self.make_environ() | {"wsgi.input": io.BytesIO(self._body)}
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
+            started.append((status, headers))
+            return parts.append
+
+        parts: list[bytes] = []
+        answered = self.server.front.wsgi(environ, start_response)
+        try:
+            parts.extend(answered)
+        finally:
+            close = getattr(answered, "close", None)
+            if close is not None:
+                close()
+        status, headers = started[-1]
+        kept = tuple((name, value) for name, value in headers if name.lower() not in _OURS)
+        content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        return Reply(body=b"".join(parts), status=int(status.split()[0]), content_type=content_type, headers=kept)
 
     def _request(self) -> Request:
         headers = self.headers

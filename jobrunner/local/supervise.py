@@ -26,7 +26,6 @@ import signal
 import socket
 import struct
 import sys
-import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -57,6 +56,8 @@ class Supervisor:
         self.descriptors: list[int] = []
         self.firsts: dict[int, int] = {}  # id of a container → its first process
         self.keepers: dict[int, int] = {}  # keeper → id of its container
+        self.reports: dict[int, tuple[int, int]] = {}  # pipe of a start → keeper, id of its container
+        self.poll = select.poll()
         self.wake, self.wake_write = os.pipe()
         os.set_blocking(self.wake_write, False)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
@@ -80,14 +81,15 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until the endpoint's end of the socket is closed; then leave no descendant."""
-        poll = select.poll()
-        poll.register(self.endpoint, select.POLLIN)
-        poll.register(self.wake, select.POLLIN)
+        self.poll.register(self.endpoint, select.POLLIN)
+        self.poll.register(self.wake, select.POLLIN)
         try:
             while True:
-                ready = {descriptor for descriptor, _ in poll.poll()}
+                ready = {descriptor for descriptor, _ in self.poll.poll()}
                 if self.wake in ready:
                     os.read(self.wake, 4096)
+                for report in ready & self.reports.keys():
+                    self.conclude(report)
                 self.reap()
                 if self.endpoint.fileno() in ready and not self.receive():
                     break
@@ -129,7 +131,10 @@ class Supervisor:
         self.endpoint.sendall(HEAD.pack(len(data)) + data)
 
     def spawn(self, frame: dict[str, Any], output: int) -> None:
-        """Start a container: a keeper, and the first process below it."""
+        """Begin to start a container: a keeper, which starts the first process. `conclude` tells how it went.
+
+        Nobody waits here, because on a busy machine each start waits for the scheduler several times.
+        """
         report, report_write = os.pipe()
         keeper = 0
         try:
@@ -140,18 +145,25 @@ class Supervisor:
             os.write(report_write, f"fork {error.errno}\n".encode())
         os.close(report_write)
         os.close(output)
-        told = read_all(report)  # ends as soon as exec has closed the last other end
+        self.reports[report] = (keeper, frame["id"])
+        if keeper:
+            self.keepers[keeper] = frame["id"]
+        self.poll.register(report, select.POLLIN | select.POLLHUP)
+
+    def conclude(self, report: int) -> None:
+        """Tell the endpoint how a start went: the pipe ends when exec has closed its last writer, or failed."""
+        keeper, number = self.reports.pop(report)
+        self.poll.unregister(report)
+        told = read_all(report)
         os.close(report)
         facts = dict(line.split() for line in told.decode().splitlines())
         first = int(facts.pop("first", 0))
-        for stage, number in facts.items():
-            if keeper:
-                os.waitpid(keeper, 0)
-            self.send(failed=frame["id"], stage=stage, errno=int(number))
+        for stage, code in facts.items():
+            self.keepers.pop(keeper, None)
+            self.send(failed=number, stage=stage, errno=int(code))
             return
-        self.firsts[frame["id"]] = first
-        self.keepers[keeper] = frame["id"]
-        self.send(spawned=frame["id"], pid=first)
+        self.firsts[number] = first
+        self.send(spawned=number, pid=first)
 
     def keep(self, frame: dict[str, Any], output: int, report: int) -> NoReturn:
         """In the keeper: start the first process, wait for its end, and leave nothing behind."""
@@ -160,8 +172,7 @@ class Supervisor:
             self.die_with(self.pid)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for descriptor in (self.endpoint.fileno(), self.wake, self.wake_write):
-                os.close(descriptor)
+            close_others(output, report)
             self.adopt_orphans()
             keeper = os.getpid()
             first = os.fork()
@@ -211,6 +222,8 @@ class Supervisor:
                 return
             if keeper == 0:
                 return
+            for report in [pipe for pipe, (starter, _) in self.reports.items() if starter == keeper]:
+                self.conclude(report)  # it has ended before its start was reported
             number = self.keepers.pop(keeper, None)
             if number is not None:
                 del self.firsts[number]
@@ -221,18 +234,10 @@ class Supervisor:
                     kill(orphan)
 
     def kill_everything(self) -> None:
-        """SIGKILL every descendant until there is none: those that are born meanwhile are found in a later round."""
+        """Leave no descendant. Whatever a killed process leaves behind arrives here, and is killed next."""
         for first in self.firsts.values():
             signal_group(first, signal.SIGKILL)
-        while self.keepers or descendants_of(os.getpid()):
-            for pid in descendants_of(os.getpid()):
-                kill(pid)
-            try:
-                while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-                    self.keepers.pop(pid, None)
-            except ChildProcessError:
-                return
-            time.sleep(0.002)
+        kill_children()
 
 
 def wait_for(first: int) -> int:
@@ -258,6 +263,15 @@ def signal_group(first: int, number: int) -> None:
     """Signal a process group; one that has gone is fine."""
     with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
         os.killpg(first, number)
+
+
+def close_others(*keep: int) -> None:
+    """Close every descriptor but the standard ones and these: a keeper must hold no other container's pipe."""
+    low = 3
+    for descriptor in sorted(keep):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, 65_536 if LINUX else 1_024)  # one system call on Linux
 
 
 def read_all(descriptor: int) -> bytes:
@@ -295,15 +309,6 @@ def children_of(pid: int) -> list[int]:
     if os.path.exists(listed):  # noqa: PTH110 - as above
         return [int(child) for child in read(listed).split()]
     return [child for child, parent in parents().items() if parent == pid]
-
-
-def descendants_of(pid: int) -> list[int]:
-    """All processes below a process. Empty where there is no /proc."""
-    table = parents()
-    found, new = set[int](), {pid}
-    while new := {child for child, parent in table.items() if parent in new} - found:
-        found |= new
-    return sorted(found)
 
 
 def parents() -> dict[int, int]:

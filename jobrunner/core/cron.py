@@ -1,8 +1,9 @@
 """Unix cron expressions: five fields or a macro, read exactly.
 
-The grammar is that of crontab(5). What one cron reads differently from another is refused with the reason,
-because an expression must fire at exactly the minutes that it says. AWS's own cron(…) has other fields and
-other weekday numbers and is no input here.
+The grammar is that of crontab(5), with croniter's additions for days: `L` (the last day of the month), `15W` (the
+weekday nearest to the 15th), `L5` (the last Friday) and `5#2` (the second Friday). What one cron reads differently
+from another is refused with the reason, because an expression must fire at exactly the minutes that it says. AWS's
+own cron(…) has other fields and other weekday numbers and is no input here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ _MONTHS = {
 }
 _DAYS = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])}
 _LONGEST = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
+_LAST_DAY = "L"
+_NEAREST = re.compile(r"([0-9]{1,2})W")
+_LAST = re.compile(r"L([0-9]|[A-Z]{3})")
+_NTH = re.compile(r"([0-9]|[A-Z]{3})#([1-5])")
 _ITEM = re.compile(r"(?:(\*)|([0-9]{1,4}|[A-Z]{3})(?:-([0-9]{1,4}|[A-Z]{3}))?)(?:/([0-9]{1,4}))?")
 
 
@@ -43,13 +48,12 @@ class _Field:
     end: int  # where `*` and `a/n` end: 7 is Sunday once more, and only a number that somebody writes
 
 
-_FIELDS = (
-    _Field(name="minute", low=0, high=59, names={}, end=59),
-    _Field(name="hour", low=0, high=23, names={}, end=23),
-    _Field(name="day of the month", low=1, high=31, names={}, end=31),
-    _Field(name="month", low=1, high=12, names=_MONTHS, end=12),
-    _Field(name="day of the week", low=0, high=7, names=_DAYS, end=6),
-)
+_MINUTE = _Field(name="minute", low=0, high=59, names={}, end=59)
+_HOUR = _Field(name="hour", low=0, high=23, names={}, end=23)
+_DAY = _Field(name="day of the month", low=1, high=31, names={}, end=31)
+_MONTH = _Field(name="month", low=1, high=12, names=_MONTHS, end=12)
+_WEEKDAY = _Field(name="day of the week", low=0, high=7, names=_DAYS, end=6)
+_FIELD_COUNT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,11 @@ class Cron:
 
     `any_day` and `any_weekday` say that the field was `*`: when neither is, Unix fires on a day that matches
     either of the two.
+
+    Attributes:
+        last_day: Also on the last day of the month.
+        nearest_to: The day of the month to whose nearest weekday (Monday to Friday, same month) it moves, or None.
+        nth_weekdays: Also on these: (weekday, which one of the month), with -1 for the last.
     """
 
     text: str
@@ -68,6 +77,9 @@ class Cron:
     weekdays: frozenset[int]
     any_day: bool
     any_weekday: bool
+    last_day: bool = False
+    nearest_to: int | None = None
+    nth_weekdays: frozenset[tuple[int, int]] = frozenset()
 
 
 def parse_cron(text: str) -> Cron:
@@ -77,21 +89,64 @@ def parse_cron(text: str) -> Cron:
         ValueError: It is not a Unix cron expression, is read differently by different crons, or never fires.
     """
     fields = _split(text)
-    sets = [_values(field, part.upper()) for field, part in zip(_FIELDS, fields, strict=True)]
-    minutes, hours, days, months, weekdays = sets
+    minute, hour, day, month, weekday = (part.upper() for part in fields)
+    days, last_day, nearest_to = _days(day)
+    weekdays, nth_weekdays = _weekdays(weekday)
     cron = Cron(
         text=" ".join(fields),
-        minutes=minutes,
-        hours=hours,
+        minutes=_values(_MINUTE, minute),
+        hours=_values(_HOUR, hour),
         days=days,
-        months=months,
-        weekdays=frozenset(day % 7 for day in weekdays),
-        any_day=fields[2] == "*",
-        any_weekday=fields[4] == "*",
+        months=_values(_MONTH, month),
+        weekdays=weekdays,
+        any_day=day == "*",
+        any_weekday=weekday == "*",
+        last_day=last_day,
+        nearest_to=nearest_to,
+        nth_weekdays=nth_weekdays,
     )
-    if cron.any_weekday and all(min(days) > _LONGEST[month] for month in months):
-        raise ValueError(f"cron {quoted(text)} never fires: no such month has a day {min(days)}")
+    first = min(days | ({nearest_to} if nearest_to else set()), default=1)
+    if cron.any_weekday and not last_day and all(first > _LONGEST[one] for one in cron.months):
+        raise ValueError(f"cron {quoted(text)} never fires: no such month has a day {first}")
     return cron
+
+
+def _days(part: str) -> tuple[frozenset[int], bool, int | None]:
+    """Read the day of the month: numbers, whether the last day is among them, and the day that is moved, if any."""
+    nearest = _NEAREST.fullmatch(part)
+    if nearest is not None:
+        return frozenset(), False, _number(_DAY, nearest[1])
+    items = part.split(",")
+    numbers = [item for item in items if item != _LAST_DAY]
+    return _values(_DAY, ",".join(numbers)) if numbers else frozenset(), _LAST_DAY in items, None
+
+
+def _weekdays(part: str) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+    """Read the day of the week: plain weekdays, and those that are counted within the month.
+
+    Raises:
+        ValueError: Both kinds in one field: croniter refuses to say what that means.
+    """
+    items = part.split(",")
+    counted = {item: _counted(item) for item in items}
+    if not any(counted.values()):
+        return frozenset(day % 7 for day in _values(_WEEKDAY, part)), frozenset()
+    plain = [item for item, nth in counted.items() if nth is None]
+    if plain:
+        raise ValueError(
+            f"{quoted(plain[0])} cannot stand beside {quoted(next(item for item in items if counted[item]))} in the "
+            "day of the week field of a cron expression; write two schedules"
+        )
+    return frozenset(), frozenset(nth for nth in counted.values() if nth)
+
+
+def _counted(item: str) -> tuple[int, int] | None:
+    """Read `5#2` or `L5`; None for anything else."""
+    if (nth := _NTH.fullmatch(item)) is not None:
+        return _number(_WEEKDAY, nth[1]) % 7, int(nth[2])
+    if (last := _LAST.fullmatch(item)) is not None:
+        return _number(_WEEKDAY, last[1]) % 7, -1
+    return None
 
 
 def _split(text: str) -> list[str]:
@@ -101,8 +156,8 @@ def _split(text: str) -> list[str]:
     if re.match(r"(cron|rate|at)\s*\(", stripped, re.IGNORECASE):
         raise ValueError(f"cron {quoted(text)} is AWS's syntax; write Unix cron, {EXAMPLE}")
     fields = stripped.split()
-    if len(fields) != len(_FIELDS):
-        more = "seconds and years do not exist here" if len(fields) > len(_FIELDS) else "minute hour day month weekday"
+    if len(fields) != _FIELD_COUNT:
+        more = "seconds and years do not exist here" if len(fields) > _FIELD_COUNT else "minute hour day month weekday"
         raise ValueError(f"cron {quoted(text)} has {len(fields)} fields instead of five ({more}); {EXAMPLE}")
     return fields
 
@@ -135,6 +190,7 @@ def _item(field: _Field, item: str) -> list[int]:
     if start <= end:
         return list(range(start, end + 1, stride))
     if step:
+        # croniter reads 22-2/2 as 22, 0, 2 but 3-1/2 without 1: counting over the end is not one rule everywhere.
         raise ValueError(
             f"{quoted(item)} goes over the end of the field in steps, which crons read differently; list it"
         )
@@ -169,6 +225,8 @@ def _reason(item: str) -> str:
         return ": random (R) and hashed (H) times are not deterministic"
     if item == "?":
         return ": '?' is AWS's; write '*'"
-    if "#" in item or item.startswith("L") or item.endswith(("L", "W")):
-        return ": 'L', 'W' and '#' are not Unix cron"
+    if item.endswith("L") and len(item) > 1:
+        return f": the last such weekday is written L{item[:-1]}"
+    if "W" in item or "#" in item or "L" in item:
+        return ": there are L and 15W for days of the month, L5 and 5#2 for days of the week"
     return ""

@@ -16,6 +16,7 @@ from jobrunner.core.cron import MACROS, Cron, parse_cron
 from jobrunner.core.schedule import Schedule, parse_local_time, parse_rate
 
 EXAMPLE = 'for instance "30 2 * * *" (02:30 every day) or @daily'
+DAYS = "there are L and 15W for days of the month, L5 and 5#2 for days of the week"
 MONTHS = "JAN, FEB, MAR, APR, MAY, JUN, JUL, AUG, SEP, OCT, NOV and DEC"
 
 
@@ -59,14 +60,20 @@ MONTHS = "JAN, FEB, MAR, APR, MAY, JUN, JUL, AUG, SEP, OCT, NOV and DEC"
                 "random (R) and hashed (H) times are not deterministic"
             ),
         ),
+        ("0 0 LW * *", f"'LW' is not valid in the day of the month field of a cron expression: {DAYS}"),
+        ("0 0 1,15W * *", f"'15W' is not valid in the day of the month field of a cron expression: {DAYS}"),
+        ("0 0 32W * *", "32 is out of range in the day of the month field of a cron expression: 1 to 31"),
+        ("0 L * * *", f"'L' is not valid in the hour field of a cron expression: {DAYS}"),
+        ("0 0 * * 5#6", f"'5#6' is not valid in the day of the week field of a cron expression: {DAYS}"),
         (
-            "0 0 L * *",
-            "'L' is not valid in the day of the month field of a cron expression: 'L', 'W' and '#' are not Unix cron",
+            "0 0 * * 5L",
+            "'5L' is not valid in the day of the week field of a cron expression: the last such weekday is written L5",
         ),
         (
-            "0 0 * * 5#2",
-            "'5#2' is not valid in the day of the week field of a cron expression: 'L', 'W' and '#' are not Unix cron",
+            "0 0 * * MON,5#2",
+            ("'MON' cannot stand beside '5#2' in the day of the week field of a cron expression; write two schedules"),
         ),
+        ("0 0 31W 2 *", "cron '0 0 31W 2 *' never fires: no such month has a day 31"),
         ("1,,2 * * * *", "'' is not valid in the minute field of a cron expression"),
         ("1--2 * * * *", "'1--2' is not valid in the minute field of a cron expression"),
     ],
@@ -92,6 +99,24 @@ def test_either_day_field() -> None:
     """With both day fields set, Unix fires on either: the weekdays make up for a day that does not exist."""
     cron = parse_cron("0 0 31 2 MON")
     assert (False, False, frozenset({1})) == (cron.any_day, cron.any_weekday, cron.weekdays)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0 0 L * *", (set(), True, None, set())),
+        ("0 0 l,15 2 *", ({15}, True, None, set())),
+        ("0 0 15W * *", (set(), False, 15, set())),
+        ("0 0 * * L5", (set(range(1, 32)), False, None, {(5, -1)})),
+        ("0 0 * * fri#2,7#1", (set(range(1, 32)), False, None, {(5, 2), (0, 1)})),
+    ],
+)
+def test_days_that_are_counted(text: str, found: tuple[set[int], bool, int | None, set[tuple[int, int]]]) -> None:
+    """The last day, the nearest weekday, the last and the n-th weekday of a month; croniter takes them, too."""
+    cron = parse_cron(text)
+
+    assert croniter.is_valid(text)
+    assert found == (cron.days, cron.last_day, cron.nearest_to, cron.nth_weekdays)
 
 
 def test_spaces_are_one() -> None:

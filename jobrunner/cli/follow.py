@@ -13,7 +13,6 @@ from jobrunner.cli.terminal import OutputLostError
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STOPPED
-from jobrunner.errors import AwsError
 from jobrunner.ops.status import billed_so_far
 
 if TYPE_CHECKING:
@@ -173,11 +172,7 @@ def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
     """
     report.run = run
     interrupts.watch(run)
-    try:
-        outcome = show_all(run.stream(), report)
-    except AwsError:
-        report.say_goes_on()
-        raise
+    outcome = show_all(run.stream(), report)
     if outcome is None:
         raise RuntimeError(f"run {run.run_id} ended without an outcome")
     return report.code(exits.of_outcome(outcome, interrupts.received))

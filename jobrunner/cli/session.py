@@ -5,7 +5,6 @@ The local endpoint is found or started here, and nowhere else: for everything be
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +57,10 @@ class Session:
     def log_readable(self) -> bool:
         """Whether logs can still be read when this command has ended."""
         return self._owned is None
+
+    def recall(self, run_id: str) -> RunRecord | None:
+        """Give what this machine knows of a run by now: another process may have followed it to its end."""
+        return recorded(Path(self.runner.settings.state_dir), run_id)
 
     def linger(self, invocation: Invocation) -> None:
         """Let an endpoint that was started for this command outlive it: its run goes on."""
@@ -116,8 +119,6 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
         # Containers run in the endpoint's directory: one that serves another project would run another's files.
         if not info.owned and Path(info.workdir) == workdir:
             return info, None
-    # The other process takes a second to come up: time enough to import here what will talk to it.
-    threading.Thread(target=_import_boto3, name="import boto3", daemon=True).start()
     owned = start_owned(
         state_dir,
         workdir,
@@ -127,10 +128,6 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
     )
     stack.enter_context(owned)
     return owned.info, owned
-
-
-def _import_boto3() -> None:
-    import jobrunner.aws  # noqa: F401
 
 
 @contextmanager

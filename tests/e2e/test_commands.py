@@ -309,3 +309,16 @@ def test_ambiguous_prefix_names_the_runs(served: Console) -> None:
         served.run("run", "hello", "--key", one, "--detach")
     said = served.run("status", run_id[0], code=65).err
     assert "names several runs" in said
+
+
+def test_attach_while_another_process_owns_the_endpoint(console: Console) -> None:
+    """A run on the endpoint of another `jobrunner run` can be attached to; when that one ends, its outcome is told."""
+    owner = console.start("run", "slow", "-p", "seconds=2")
+    assert owner.stdout is not None
+    assert b"slow: 2 seconds of work begin\n" == owner.stdout.readline()
+    (status,) = console.run("ps", "--output", "json").json
+    attached = console.run("attach", status["run_id"])
+    owner.communicate(timeout=LIMIT_SECONDS)
+    assert 0 == owner.returncode
+    assert "slow: 2 seconds of work begin" == attached.lines[0]
+    assert "slow succeeded" in attached.err

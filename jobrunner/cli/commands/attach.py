@@ -11,6 +11,7 @@ from jobrunner.cli.interrupts import Interrupts, Left
 from jobrunner.cli.options import on_interrupt_option, shared
 from jobrunner.cli.session import Session, to_find
 from jobrunner.core.events import Finished, Started
+from jobrunner.errors import AwsError, AwsUnreachableError
 
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
@@ -44,6 +45,13 @@ def _followed(invocation: Invocation, session: Session, run: Run, report: follow
     with Interrupts(invocation.terminal, on_interrupt) as interrupts:
         try:
             return follow.follow(run, report, interrupts)
+        except AwsError as error:
+            # The local endpoint of another `jobrunner run` ends with that command, which has recorded the outcome.
+            known = session.recall(run.run_id)
+            if isinstance(error, AwsUnreachableError) and session.local and known is not None and known.outcome:
+                return _remembered(invocation, known)
+            report.say_goes_on()
+            raise
         except Left as left:
             session.linger(invocation)
             return follow.say_left(invocation, run, left)

@@ -12,6 +12,7 @@ from jobrunner.cli.options import Arguments, job_names, on_interrupt_option, opt
 from jobrunner.cli.session import Session, to_start
 from jobrunner.core.durations import format_duration
 from jobrunner.core.events import Started
+from jobrunner.errors import AwsError
 
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
@@ -54,6 +55,7 @@ def _followed(
 ) -> int:
     runner = session.runner
     run: Run | None = None
+    report: follow.Report | None = None
     with Interrupts(invocation.terminal, on_interrupt or runner.settings.on_interrupt) as interrupts:
         try:
             run = runner.start(job, options)
@@ -65,6 +67,10 @@ def _followed(
                 log_readable=session.log_readable,
             )
             return follow.follow(run, report, interrupts)
+        except AwsError:
+            if report is not None:
+                report.say_goes_on()
+            raise
         except Left as left:
             session.linger(invocation)
             return follow.say_left(invocation, run, left)

@@ -18,6 +18,7 @@ lint: $(VENV)/.test-installed
 
 types: $(VENV)/.test-installed
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 
 # Coverage is demanded of the pure rooms only: what the rest does is proven from outside.
 unit: $(VENV)/.test-installed

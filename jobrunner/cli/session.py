@@ -114,7 +114,7 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
     from jobrunner.local.process import start_owned
 
     settings = project.settings
-    state_dir, workdir = Path(settings.state_dir), project.directory.absolute()
+    state_dir, workdir = usable(Path(settings.state_dir)), project.directory.absolute()
     for info in endpoints(state_dir):
         # Containers run in the endpoint's directory: one that serves another project would run another's files.
         if not info.owned and Path(info.workdir) == workdir:
@@ -128,6 +128,18 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
     )
     stack.enter_context(owned)
     return owned.info, owned
+
+
+def usable(state_dir: Path) -> Path:
+    """Make sure that runs can be recorded in the directory, before an endpoint registers there.
+
+    Raises:
+        StoreError: They cannot.
+    """
+    from jobrunner.store import open_runs
+
+    open_runs(state_dir).close()
+    return state_dir
 
 
 @contextmanager

@@ -322,3 +322,17 @@ def test_attach_while_another_process_owns_the_endpoint(console: Console) -> Non
     assert 0 == owner.returncode
     assert "slow: 2 seconds of work begin" == attached.lines[0]
     assert "slow succeeded" in attached.err
+
+
+@pytest.mark.parametrize("words", [["run", "hello"], ["local"], ["status", "abc"]])
+def test_unusable_state_directory(console: Console, words: list[str]) -> None:
+    """Where runs cannot be recorded, nothing is started: 69, and no traceback."""
+    (console.state_dir / "file").write_text("", encoding="utf-8")
+    there = type(console)(
+        directory=console.directory,
+        state_dir=console.state_dir,
+        env={"JOBRUNNER_STATE_DIR": str(console.state_dir / "file" / "below")},
+    )
+    result = there.run(*words, code=69)
+    assert "error: the run store cannot be used" in result.err
+    assert "Traceback" not in result.err

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jobrunner.cli.options import read_by, read_duration, shared
-from jobrunner.cli.session import load
+from jobrunner.cli.session import load, usable
 from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError
 from jobrunner.local.environment import client_environment
@@ -49,7 +49,7 @@ def command(invocation: Invocation, *, port: int, startup: int | None, deprovisi
     """
     invocation.local = invocation.local or invocation.stage is None
     settings = (project := load(invocation)).settings
-    workdir, state_dir = project.directory.absolute(), Path(settings.state_dir)
+    workdir, state_dir = project.directory.absolute(), usable(Path(settings.state_dir))
     others = [one for one in endpoints(state_dir) if not one.owned and Path(one.workdir) == workdir]
     with _serving(
         port=port,

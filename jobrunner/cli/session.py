@@ -138,7 +138,11 @@ def usable(state_dir: Path) -> Path:
     """
     from jobrunner.store import open_runs
 
-    open_runs(state_dir).close()
+    runs = open_runs(state_dir)
+    try:
+        runs.recent(limit=1)  # the file is opened, or made, with the first question
+    finally:
+        runs.close()
     return state_dir
 
 

@@ -55,3 +55,22 @@ def test_help_imports_click_alone(console: Console, words: list[str]) -> None:
 def test_nothing_of_aws_is_imported_offline(console: Console, words: list[str]) -> None:
     """Neither the offline commands nor a mistake in `run` import boto3."""
     assert set() == _imported(console, *words) & _AWS
+
+
+def test_module_is_the_command(console: Console) -> None:
+    """`python -m jobrunner` is the same program, under the same name."""
+    command = [sys.executable, "-m", "jobrunner", "--help"]
+    result = subprocess.run(command, cwd=console.directory, env=console.environment, capture_output=True, check=True)
+    assert console.run("--help").out == result.stdout
+
+
+def test_shell_completion_knows_commands_and_jobs(console: Console) -> None:
+    """The shell is offered commands by their beginning, and the names of the project's jobs."""
+    for words, expected in (("jobrunner st", ["stop", "status"]), ("jobrunner run he", ["hello"])):
+        env = {
+            "_JOBRUNNER_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        }
+        shell = type(console)(directory=console.directory, state_dir=console.state_dir, env=env)
+        assert expected == [line.partition(",")[2] for line in shell.run().lines]

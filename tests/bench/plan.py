@@ -25,7 +25,7 @@ class Plan:
 
 
 def plan(*, quick: bool, runs: int | None) -> Plan:
-    """Give the rounds: about six minutes of them, or with `quick` about one; `runs` sets all alike."""
+    """Give the rounds: about four minutes of them, or with `quick` less than one; `runs` sets all alike."""
     if quick:
         rounds = runs or 3
         return Plan(startup=rounds, many=1, instant=rounds, seconds=1, logs={100_000: rounds})

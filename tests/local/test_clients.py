@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import LOG_GROUP, NETWORK, Jobs, container, until
+from conftest import LOG_GROUP, NETWORK, Jobs, container
 
 from jobrunner.core import local_stage
 from jobrunner.local import exports
@@ -58,31 +58,20 @@ def test_aws_command_line(jobs: Jobs, environment: dict[str, str]) -> None:
     assert ["one", "two"] == aws(environment, "logs", "filter-log-events", *logs, *named).split()
 
 
-def test_what_logs_tail_does(jobs: Jobs) -> None:
-    """`aws logs tail --follow` (version 2 of the command line) polls FilterLogEvents by start time and drops ids seen.
-
-    Version 1, which PyPI has, knows no `logs tail`; the calls are the same.
-    """
-    arn = jobs.start(container("sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.05; done"))
+def test_aws_logs_tail(jobs: Jobs, environment: dict[str, str], tmp_path: Path) -> None:
+    """`aws logs tail`, which version 1 of the command line has from a plugin, shows every line once, in order."""
+    arn = jobs.start(container("sh", "-c", "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo $i; done"))
     stream = f"test/main/{arn.rpartition('/')[2]}"
-    seen: set[str] = set()
-    lines: list[str] = []
-    start = 0
+    jobs.reach(arn, "STOPPED")
+    configuration = tmp_path / "config"
+    configuration.write_text("[plugins]\nlogs_tail = awscli_plugin_logs_tail\n")
 
-    def poll() -> bool:
-        nonlocal start
-        pages = jobs.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=LOG_GROUP, logStreamNamePrefix=stream, startTime=start
-        )
-        for event in (event for page in pages for event in page["events"]):
-            if event["eventId"] not in seen:
-                seen.add(event["eventId"])
-                lines.append(event["message"])
-                start = event["timestamp"]
-        return len(lines) == 5
+    tailed = aws(
+        {**environment, "AWS_CONFIG_FILE": str(configuration)},
+        "logs", "tail", LOG_GROUP, "--log-stream-names", stream, "--since", "1h",
+    )  # fmt: skip
 
-    until(poll)
-    assert ["1", "2", "3", "4", "5"] == lines
+    assert [str(number) for number in range(1, 501)] == [line.split()[-1] for line in tailed.splitlines()]
 
 
 SCRIPT = """

@@ -13,6 +13,8 @@ from jobrunner.cli.terminal import OutputLostError
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STOPPED
+from jobrunner.core.verdict import INTERRUPT
+from jobrunner.errors import AwsError
 from jobrunner.ops.status import billed_so_far
 
 if TYPE_CHECKING:
@@ -192,15 +194,43 @@ def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
     return outcome
 
 
-def say_left(invocation: Invocation, run: Run | None, left: Left) -> int:
-    """Say how to come back to a run that was left; give the exit code."""
+def leave(invocation: Invocation, run: Run | None, left: Left) -> int:
+    """Leave a run to itself and say how to come back to it; give the exit code.
+
+    If its stop was asked for, ECS has been told before this returns, or the message says that it may not have been.
+    """
     if run is None:
         message, hint = "left before it was known whether the task was started", invocation.command("ps")
     else:
-        state = "is being stopped" if left.stopping else "goes on"
+        state = "goes on" if not left.stopping else "is being stopped" if stop_for_sure(run) else "may go on"
         message, hint = f"left run {run.run_id}, which {state}", invocation.command("attach", run.run_id)
     invocation.note(message)
     invocation.terminal.say(f"  next  {hint}")
     if invocation.json:
         invocation.write_json({"event": "error", "message": message, "hint": hint})
     return exits.of_signal(left.signal)
+
+
+def stop_for_sure(run: Run) -> bool:
+    """Tell whether ECS has been told to stop the task; tell it if it has not.
+
+    The second signal may come so soon after the first that the stop which the first asked for has not been sent.
+    To leave then would leave a task running that everybody believes to be stopped.
+    """
+    if _stopping(run):
+        return True
+    run.stop(f"{INTERRUPT} before it was left")
+    cautions = {source.caution for source in run.record.logs}
+    try:
+        for event in run.stream():
+            if _stopping(run) or isinstance(event, Finished):
+                return True
+            if isinstance(event, WarningEvent) and event.message not in cautions:
+                return False  # AWS does not answer, or refuses
+    except AwsError:
+        return False
+    return False
+
+
+def _stopping(run: Run) -> bool:
+    return run.task is not None and (run.task.stopped or run.task.desired_status == STOPPED)

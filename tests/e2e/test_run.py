@@ -349,3 +349,18 @@ def _read_until(process: subprocess.Popen[bytes], text: bytes) -> None:
         if text in line:
             return
     pytest.fail(f"{text!r} did not come; stdout was {seen!r}")
+
+
+def test_two_signals_at_once_still_stop_the_task(served: Console) -> None:
+    """However soon the second signal follows, ECS has been told to stop the task before the command leaves."""
+    process = served.start("run", "stubborn", "--output", "json")
+    _read_until(process, b'"message":"ready"')
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=LIMIT_SECONDS)
+    last = json.loads(out.splitlines()[-1])
+    assert process.returncode in {130, 143}
+    assert "error" == last["event"]
+    assert last["message"].endswith(", which is being stopped")
+    status = served.run("status", last["hint"].split()[-1], "--output", "json").json[0]
+    assert "RUNNING" != status["phase"]

@@ -142,7 +142,7 @@ def test_second_ctrl_c_leaves_and_attach_comes_back(on_terminal: OnTerminal, ser
     assert f"  next  jobrunner attach {run_id}" == lines[-1]
     attached = on_terminal("attach", run_id)
     attached.wait_for("ready")
-    attached.wait_for("STOPPING")
+    attached.wait_for("| STOPPING |")
     assert "STOPPING" == served.run("status", run_id, "--output", "json").json[0]["phase"]
 
 

@@ -56,8 +56,8 @@ def _followed(
     runner = session.runner
     run: Run | None = None
     report: follow.Report | None = None
-    with Interrupts(invocation.terminal, on_interrupt or runner.settings.on_interrupt) as interrupts:
-        try:
+    try:
+        with Interrupts(invocation.terminal, on_interrupt or runner.settings.on_interrupt) as interrupts:
             run = runner.start(job, options)
             report = follow.Report(
                 invocation,
@@ -67,13 +67,13 @@ def _followed(
                 log_readable=session.log_readable,
             )
             return follow.follow(run, report, interrupts)
-        except AwsError:
-            if report is not None:
-                report.say_goes_on()
-            raise
-        except Left as left:
-            session.linger(invocation)
-            return follow.say_left(invocation, run, left)
+    except AwsError:
+        if report is not None:
+            report.say_goes_on()
+        raise
+    except Left as left:
+        session.linger(invocation)
+        return follow.leave(invocation, run, left)
 
 
 def _detached(invocation: Invocation, session: Session, job: str, options: RunOptions) -> int:

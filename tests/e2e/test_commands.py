@@ -313,15 +313,19 @@ def test_ambiguous_prefix_names_the_runs(served: Console) -> None:
 
 def test_attach_while_another_process_owns_the_endpoint(console: Console) -> None:
     """A run on the endpoint of another `jobrunner run` can be attached to; when that one ends, its outcome is told."""
-    owner = console.start("run", "slow", "-p", "seconds=2")
+    owner = console.start("run", "slow", "-p", "seconds=60")
+    begin = b"slow: 60 seconds of work begin\n"
     assert owner.stdout is not None
-    assert b"slow: 2 seconds of work begin\n" == owner.stdout.readline()
+    assert begin == owner.stdout.readline()
     (status,) = console.run("ps", "--output", "json").json
-    attached = console.run("attach", status["run_id"])
+    attached = console.start("attach", status["run_id"])
+    assert attached.stdout is not None
+    assert begin == attached.stdout.readline()
+    owner.send_signal(signal.SIGINT)
     owner.communicate(timeout=LIMIT_SECONDS)
-    assert 0 == owner.returncode
-    assert "slow: 2 seconds of work begin" == attached.lines[0]
-    assert "slow succeeded" in attached.err
+    _, err = attached.communicate(timeout=LIMIT_SECONDS)
+    assert [130, 130] == [owner.returncode, attached.returncode]
+    assert b"slow was interrupted" in err
 
 
 @pytest.mark.parametrize("words", [["run", "hello"], ["local"], ["status", "abc"]])

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from jobrunner.store import SqliteRuns
 
-LOG = ["slow: 2 seconds of work begin", "slow: 1 of 2 seconds done", "slow: 2 of 2 seconds done", "slow: finished"]
+SECONDS = 3
+LOG = [
+    f"slow: {SECONDS} seconds of work begin",
+    *(f"slow: {number} of {SECONDS} seconds done" for number in range(1, SECONDS + 1)),
+    "slow: finished",
+]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def _runs(console: Console) -> Iterator[SqliteRuns]:
 
 
 def _start(console: Console) -> Popen[bytes]:
-    return console.start("run", "slow", "-p", "seconds=2")
+    return console.start("run", "slow", "-p", f"seconds={SECONDS}")
 
 
 def _kill(process: Popen[bytes]) -> None:
@@ -58,10 +63,10 @@ def _kill(process: Popen[bytes]) -> None:
 def _whole(console: Console, run_id: str) -> None:
     attached = console.run("attach", run_id)
     assert LOG == attached.lines
-    for words in ("slow succeeded", "exit code  0", "log        complete, 4 lines"):
+    for words in ("slow succeeded", "exit code  0", "log        complete, 5 lines"):
         assert words in attached.err
     status = console.run("status", run_id, "--output", "json").json[0]
-    assert ["succeeded", 0, {"complete": True, "events": 4}] == [
+    assert ["succeeded", 0, {"complete": True, "events": 5}] == [
         status[key] for key in ("verdict", "exit_code", "logs")
     ]
 

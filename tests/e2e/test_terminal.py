@@ -43,7 +43,7 @@ def test_status_line_stands_below_the_log(on_terminal: OnTerminal) -> None:
     """While it runs, the last line says phase, time and bill; above it the log is whole; at the end it has gone."""
     terminal = on_terminal("run", "slow", "-p", "seconds=3")
     lines = terminal.wait_for("slow: 2 of 3 seconds done")
-    status = re.compile(r"slow \w{16} \| RUNNING \| \d\.\d+ s \| billed so far 60 s, the minimum")
+    status = re.compile(r"slow \w{16} \| RUNNING \| [\d.]+ s \| billed so far 60 s, the minimum")
     assert status.fullmatch(lines[-1]), lines
     assert 0 == terminal.end()
     lines = terminal.lines

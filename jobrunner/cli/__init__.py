@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from jobrunner.cli import exits
+from jobrunner.cli import collector, exits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: The words after the program's name; by default this process's.
     """
+    if argv is None:
+        collector.rest()
     _open_streams()
     try:
         code = _run(argv)
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         code = exits.BROKEN_PIPE if error.errno == errno.EPIPE else exits.UNWRITABLE
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's last flush
+    collector.end()
     sys.exit(code)
 
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from jobrunner.cli import exits, summary, words
+from jobrunner.cli import collector, exits, summary, words
 from jobrunner.cli.logtext import LogJson, LogText
 from jobrunner.cli.terminal import OutputLostError
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
@@ -183,6 +183,7 @@ def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
 def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
     """Show events; give the outcome if one came."""
     outcome = None
+    collector.work()
     with report.status():
         for event in events:  # to the very end: what the library does after the last event is part of the run
             if isinstance(event, Finished):

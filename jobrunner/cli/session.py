@@ -5,6 +5,7 @@ The local endpoint is found or started here, and nowhere else: for everything be
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,19 +106,35 @@ def to_start(invocation: Invocation, job: str, options: RunOptions) -> Iterator[
             connection = connection_for(info)
             shared = "" if owned else f" {info.url}"
             invocation.note(f"local endpoint{shared}: tasks run as local processes, images are not pulled")
-        runner = stack.enter_context(JobRunner(project, connection=connection))
+        runner = stack.enter_context(_opened(invocation, project, connection))
         yield Session(runner=runner, _owned=owned)
 
 
+@contextmanager
+def _opened(invocation: Invocation, project: Project, connection: Connection) -> Iterator[JobRunner]:
+    """Give a façade; say at its end what could not be written to the audit trail."""
+    runner = JobRunner(project, connection=connection)
+    try:
+        yield runner
+    finally:
+        runner.close()
+        if runner.audit_trouble is not None:
+            invocation.note(f"warning: {runner.audit_trouble}")
+
+
 def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, OwnedEndpoint | None]:
-    """Find a living endpoint that serves this directory, or start one for the duration of this command."""
+    """Find a living endpoint that serves this directory, or start one for the duration of this command.
+
+    Containers run in the endpoint's directory: one that serves another project would run another's files. Whoever
+    has exported its URL wants it all the same.
+    """
     from jobrunner.local.process import start_owned
 
+    exported = os.environ.get("AWS_ENDPOINT_URL")
     settings = project.settings
     state_dir, workdir = usable(Path(settings.state_dir)), project.directory.absolute()
     for info in endpoints(state_dir):
-        # Containers run in the endpoint's directory: one that serves another project would run another's files.
-        if not info.owned and Path(info.workdir) == workdir:
+        if not info.owned and (Path(info.workdir) == workdir or info.url == exported):
             return info, None
     owned = start_owned(
         state_dir,
@@ -161,7 +178,7 @@ def to_find(invocation: Invocation, name: str) -> Iterator[Session]:
     if record is not None and record.stage != project.settings.stage and record.project == project.settings.project:
         project = load(invocation, stage=record.stage)
     connection, gone = _where(project.settings, record, name)
-    with JobRunner(project, connection=connection) as runner:
+    with _opened(invocation, project, connection) as runner:
         yield Session(runner=runner, record=record, gone=gone)
 
 

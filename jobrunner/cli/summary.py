@@ -56,7 +56,7 @@ def ending(
     yield "exit code", "none" if outcome.exit_code is None else str(outcome.exit_code)
     yield "duration", _duration(outcome)
     yield "billed", words.billed(outcome.billed_seconds)
-    yield "cost", words.cost(outcome.cost_usd, local=local)
+    yield "cost", words.cost(outcome.cost_usd, local=local, seconds=outcome.billed_seconds)
     yield "log", _log(outcome)
     yield "run", outcome.run_id
     if next_command is not None and not outcome.succeeded:

@@ -49,11 +49,12 @@ def money(amount: Decimal) -> str:
     return f"${amount:.2f}" if amount >= _DOLLAR else f"${amount:f}"
 
 
-def cost(amount: Decimal | None, *, local: bool) -> str:
-    """Give the cost, which is an estimate and says so."""
+def cost(amount: Decimal | None, *, local: bool, seconds: int | None) -> str:
+    """Give the cost, which is an estimate and says so; or why it is unknown."""
     said = None if amount is None else f"about {money(amount)} (estimate)"
     if not local:
-        return said or "unknown: the price table has no price for it"
+        why = "the price table has no price for it" if seconds else "so is what is billed"
+        return said or f"unknown: {why}"
     return "nothing on the local endpoint" + (f"; on Fargate {said}" if said else "")
 
 

@@ -252,6 +252,7 @@ def test_local_prints_exports(project: Path) -> None:
     with console_in(project) as console:
         script = 'eval "$(cat exports)" && env | grep ^AWS_'
         servers = []
+        assert "no local endpoint serves" in console.run("local", "--exports", code=69).err
         for _ in range(2):
             server = console.start("local", "--startup", "1s")
             assert server.stdout is not None
@@ -259,6 +260,7 @@ def test_local_prints_exports(project: Path) -> None:
         for _, exports in servers:
             assert [b"export AWS_"] * 4 == [line[:11] for line in exports]
         (project / "exports").write_bytes(b"".join(servers[1][1]))
+        assert b"".join(servers[1][1]).decode() == console.run("local", "--exports").text
         shell = subprocess.run(
             ["sh", "-c", script], cwd=project, env=console.environment, capture_output=True, text=True, check=True
         )

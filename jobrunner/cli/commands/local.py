@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jobrunner.cli import collector
 from jobrunner.cli.options import read_by, read_duration, shared
 from jobrunner.cli.session import load, usable
 from jobrunner.core import local_stage
@@ -38,19 +39,26 @@ _SECONDS = read_by(read_duration, "30s")
     metavar="DURATION",
     help="Simulate this time until STOPPED; on Fargate 20s.",
 )
+@click.option("--exports", "only_exports", is_flag=True, help="Print the exports of the one that serves, and end.")
 @shared
 @click.pass_obj
-def command(invocation: Invocation, *, port: int, startup: int | None, deprovision: int | None) -> int:
+def command(
+    invocation: Invocation, *, port: int, startup: int | None, deprovision: int | None, only_exports: bool
+) -> int:
     """Serve the local AWS endpoint until interrupted.
 
     Prints the exports that point any AWS client at it. Tasks run as processes of this machine, in the project's
     directory; images are not pulled. Only 127.0.0.1 is listened on. While it serves, commands on the local
     stage use it instead of starting their own.
+
+    In another terminal: eval "$(jobrunner local --exports)"
     """
     invocation.local = invocation.local or invocation.stage is None
     settings = (project := load(invocation)).settings
     workdir, state_dir = project.directory.absolute(), usable(Path(settings.state_dir))
     others = [one for one in endpoints(state_dir) if not one.owned and Path(one.workdir) == workdir]
+    if only_exports:
+        return _print_exports(invocation, others, workdir)
     with _serving(
         port=port,
         workdir=workdir,
@@ -60,9 +68,28 @@ def command(invocation: Invocation, *, port: int, startup: int | None, deprovisi
         state_dir=state_dir,
     ) as foreground:
         _announce(invocation, foreground.info, others)
+        collector.work()
         foreground.wait()
     invocation.note("the local endpoint has ended, with its tasks and their logs")
     return 0
+
+
+def _print_exports(invocation: Invocation, serving: list[EndpointInfo], workdir: Path) -> int:
+    if not serving:
+        raise LocalEndpointError(
+            f"no local endpoint serves {workdir}", hint="`jobrunner local`, in another terminal, starts one."
+        )
+    _write_exports(invocation, serving[0])
+    return 0
+
+
+def _write_exports(invocation: Invocation, info: EndpointInfo) -> None:
+    if invocation.json:
+        environment = client_environment(info.url, info.region)
+        document = {"event": "serving", "endpoint_url": info.url, "region": info.region, "environment": environment}
+        invocation.write_json(document)
+    else:
+        invocation.terminal.write("\n".join(exports(info)) + "\n")
 
 
 @contextmanager
@@ -92,12 +119,7 @@ def _serving(
 
 
 def _announce(invocation: Invocation, info: EndpointInfo, others: list[EndpointInfo]) -> None:
-    if invocation.json:
-        environment = client_environment(info.url, info.region)
-        document = {"event": "serving", "endpoint_url": info.url, "region": info.region, "environment": environment}
-        invocation.write_json(document)
-    else:
-        invocation.terminal.write("\n".join(exports(info)) + "\n")
+    _write_exports(invocation, info)
     invocation.note(f"serving AWS at {info.url}; tasks run as local processes in {info.workdir}, images are not pulled")
     if others:
         invocation.note(f"{others[0].url} serves this directory as well; commands use the newest, which is this one")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobrunner.cli import exits, follow
+from jobrunner.cli import collector, exits, follow
 from jobrunner.cli.options import shared
 from jobrunner.cli.session import gone_log, to_find
 from jobrunner.core.events import Finished, LogBatch
@@ -38,6 +38,7 @@ def command(invocation: Invocation, *, run: str, following: bool, timestamps: bo
             invocation.note(f"run {handle.run_id} never became a task, and has no log")
             return exits.OK
         writer = follow.Lines(invocation, handle.record, timestamps=timestamps)
+        collector.work()
         _print(session.runner.logs(run, follow=following), writer, invocation)
     return exits.OK
 

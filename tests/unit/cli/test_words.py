@@ -55,18 +55,24 @@ def test_billed(seconds: int | None, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "local", "expected"),
+    ("amount", "local", "seconds", "expected"),
     [
-        (None, False, "unknown: the price table has no price for it"),
-        ("0.000206", False, "about $0.000206 (estimate)"),
-        ("12.345678", False, "about $12.35 (estimate)"),
-        (None, True, "nothing on the local endpoint"),
-        ("0.000206", True, "nothing on the local endpoint; on Fargate about $0.000206 (estimate)"),
+        (None, False, 60, "unknown: the price table has no price for it"),
+        (None, False, None, "unknown: so is what is billed"),
+        ("0.000206", False, 60, "about $0.000206 (estimate)"),
+        ("12.345678", False, 60, "about $12.35 (estimate)"),
+        (None, True, 60, "nothing on the local endpoint"),
+        ("0.000206", True, 60, "nothing on the local endpoint; on Fargate about $0.000206 (estimate)"),
     ],
 )
-def test_cost_says_that_it_is_an_estimate(amount: str | None, local: bool, expected: str) -> None:  # noqa: FBT001  a table
+def test_cost_says_that_it_is_an_estimate(
+    amount: str | None,
+    local: bool,  # noqa: FBT001  a table
+    seconds: int | None,
+    expected: str,
+) -> None:
     """Wherever a person reads a cost, it is an estimate; on the local endpoint nobody pays."""
-    assert expected == words.cost(Decimal(amount) if amount else None, local=local)
+    assert expected == words.cost(Decimal(amount) if amount else None, local=local, seconds=seconds)
 
 
 def test_counted() -> None:

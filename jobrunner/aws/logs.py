@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: "The maximum is 10,000 log events" or 1 MiB, whichever comes first (GetLogEvents, API reference).
 _PAGE = 10_000
 _READ = "logs:GetLogEvents"
+#: Bytes of a page from which msgspec pays for its import, some 20 ms.
+_LARGE = 200_000
 
 
 class CloudWatchLogs:
@@ -107,9 +109,19 @@ def _page_of_body(body: bytes) -> ReadResult:
         # 10,000 objects that are gone, without a cycle, when the page is made: the collector would look at the
         # whole program for nothing, a fifth of the time.
         with collector_paused():
-            return _page(parse(body))
+            return _large_page(body) if len(body) >= _LARGE else _page(parse(body))
     except AwsUnreachableError as error:
         return ReadLater(reason=error.what)
+
+
+def _large_page(body: bytes) -> ReadResult:
+    from jobrunner.aws.log_page import parse_page  # noqa: PLC0415  its import costs more than it saves on a short log
+
+    try:
+        return parse_page(body)
+    except ValueError:
+        # What is not strict JSON (half a surrogate pair, which a cut line may end in) Python's parser may still read.
+        return _page(parse(body))
 
 
 def _page(answer: Mapping[str, Any]) -> ReadResult:

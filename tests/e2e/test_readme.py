@@ -2,7 +2,8 @@
 
 Every line that starts with `$ ` in a ```console block is run, in order, by one shell in a copy of the project; a
 command must end with 0, or with N if it ends with `# exit N`. What fetches or installs this very project is left
-out. Words in the README's output that no run changes are looked for in what the commands print.
+out. What the README shows as output is looked for in what the commands print, line by line, with run ids and
+numbers left aside; a line with `…` in it is a shortened one.
 """
 
 from __future__ import annotations
@@ -32,6 +33,17 @@ def commands(text: str) -> list[str]:
     return [command for command in found if not _NOT_RUN.match(command)]
 
 
+def shown(text: str) -> set[str]:
+    """The lines of output in the console blocks, without those that are shortened."""
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if not line.startswith("$ ") and "…" not in line]
+    return set(map(_without_what_varies, lines))
+
+
+def _without_what_varies(line: str) -> str:
+    return re.sub(r"[0-9][0-9.,]*", "N", re.sub(r"\b[0-9a-z]{16}\b", "RUN", line)).strip()
+
+
 def script(lines: list[str]) -> str:
     """A shell script that stops at the first command that does not end as it should."""
     steps = []
@@ -49,8 +61,9 @@ def _quoted(text: str) -> str:
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README yet")
 def test_readme_commands_run(project: Path) -> None:
-    """Each command of the README ends as the README says."""
-    found = commands(README.read_text(encoding="utf-8"))
+    """Each command of the README ends as the README says, and prints what it shows."""
+    text = README.read_text(encoding="utf-8")
+    found = commands(text)
     assert found, "the README has no console block with a command"
     with console_in(project) as console:
         result = subprocess.run(
@@ -63,6 +76,9 @@ def test_readme_commands_run(project: Path) -> None:
             check=False,
         )
     assert 0 == result.returncode, f"{result.stdout}\n{result.stderr}"
+    printed = set(map(_without_what_varies, f"{result.stdout}\n{result.stderr}".splitlines()))
+    assert len(shown(text)) > 10
+    assert set() == shown(text) - printed
 
 
 def test_commands_are_found() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
 from jobrunner.core.billing import MINIMUM_SECONDS
 from jobrunner.core.ending import conclude
-from jobrunner.core.outcome import UNREAD, iso
+from jobrunner.core.outcome import UNREAD, Outcome, iso
 from jobrunner.core.verdict import judge
 from jobrunner.ops.find import record_of
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobrunner.core.lifecycle import TaskSnapshot
-    from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
     from jobrunner.core.settings import Settings
     from jobrunner.ops.ports import Ports
@@ -47,7 +46,7 @@ class RunStatus:
     def to_json(self) -> dict[str, Any]:
         """Give the outcome's keys, null where there is no outcome yet, plus phase, trigger and scheduled time."""
         record, task = self.record, self.task
-        known = self.outcome.to_json() if self.outcome else dict.fromkeys(_OUTCOME_KEYS)
+        known = self.outcome.to_json() if self.outcome else dict.fromkeys(field.name for field in fields(Outcome))
         running = {
             "run_id": record.run_id,
             "job": record.job,
@@ -63,25 +62,6 @@ class RunStatus:
             "trigger": record.trigger,
             "scheduled_time": iso(record.scheduled_time),
         }
-
-
-_OUTCOME_KEYS = (
-    "run_id",
-    "job",
-    "attempt",
-    "verdict",
-    "reason",
-    "exit_code",
-    "detail",
-    "task_arn",
-    "created_at",
-    "pull_started_at",
-    "started_at",
-    "stopped_at",
-    "billed_seconds",
-    "cost_usd",
-    "logs",
-)
 
 
 def billed_so_far(task: TaskSnapshot | None, now: datetime) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -286,3 +286,8 @@ def test_a_placement_failure_reads_as_ecs_wrote_it() -> None:
     """The reason, and the detail where there is one."""
     assert str(PlacementFailure(reason="RESOURCE:ENI")) == "RESOURCE:ENI"
     assert str(PlacementFailure(reason="CAPACITY", detail="try later")) == "CAPACITY: try later"
+
+
+def test_the_json_of_an_outcome_has_its_fields() -> None:
+    """In the same order: `ps` and `status` rely on it for a run that has no outcome yet."""
+    assert [field.name for field in fields(Outcome)] == list(SUCCESS.to_json())

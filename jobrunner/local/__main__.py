@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from jobrunner.core import local_stage
+from jobrunner.errors import LocalEndpointError
 from jobrunner.local.foreground import Foreground
 from jobrunner.local.registry import exports
 
@@ -33,6 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"the local endpoint cannot listen on port {options.port}: {error.strerror}\n")
         return 1
+    try:
+        _serve(foreground, options)
+    except LocalEndpointError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _serve(foreground: Foreground, options: argparse.Namespace) -> None:
     with foreground:
         if options.ready_fd is not None:
             with os.fdopen(options.ready_fd, "w") as ready:
@@ -42,7 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.flush()
         sys.stderr.write("Tasks run as processes of this machine; images are not pulled.\n")
         foreground.wait()
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

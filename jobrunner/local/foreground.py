@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from jobrunner.errors import LocalEndpointError
 from jobrunner.local import orphans
 from jobrunner.local.endpoint import Endpoint
 from jobrunner.local.registry import EndpointInfo, register
@@ -64,7 +65,11 @@ class Foreground:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
         self._endpoint.start()
-        self._register()
+        try:
+            self._register()
+        except BaseException:
+            self._endpoint.close()
+            raise
         return self
 
     def __exit__(
@@ -75,8 +80,15 @@ class Foreground:
         self._endpoint.close()
 
     def _register(self) -> None:
-        if self._state_dir is not None:
+        if self._state_dir is None:
+            return
+        try:
             self._entry = register(self._state_dir, self.info)
+        except OSError as error:
+            raise LocalEndpointError(
+                f"the local endpoint cannot register in {self._state_dir}: {error.strerror}",
+                hint="Commands find it there. JOBRUNNER_STATE_DIR names another directory.",
+            ) from error
 
     def wait(self) -> None:
         """Serve until a signal comes, the owner goes, or nobody needs it any more."""

@@ -250,6 +250,23 @@ def test_cannot_start(tmp_path: Path) -> None:
     assert [] == endpoints(tmp_path)
 
 
+def test_a_directory_to_register_in_that_cannot_be_used(tmp_path: Path) -> None:
+    """One sentence and what to do, no traceback, and no endpoint that nobody finds."""
+    (tmp_path / "file").write_text("no directory")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "jobrunner.local", "--state-dir", str(tmp_path / "file")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert f"the local endpoint cannot register in {tmp_path / 'file'}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_import_is_light() -> None:
     """Finding or starting an endpoint imports neither moto nor a web server."""
     code = "import sys, jobrunner.local; print(sorted({name.split('.')[0] for name in sys.modules}))"

@@ -24,10 +24,12 @@ from jobrunner.core.outcome import LogReport
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Pause between two reads of a stream at its end: short after news, then longer. GetLogEvents allows 10 calls
-#: a second for an account in some regions (CloudWatch Logs quotas), so one stream never takes over one a second.
+#: Pause between two reads of a stream at its end: short at first, for a short job, then longer, whether or not there
+#: is news. GetLogEvents allows 10 calls a second for an account in some regions (CloudWatch Logs quotas), so a stream
+#: that is followed for long takes one a second; only full pages are read without a pause.
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 1.0
+_PAUSE_GROWTH = 1.5
 #: Pause after AWS asked for fewer calls.
 LONGEST_BACKOFF = 10.0
 #: A page with fewer events is taken for the newest one when pacing (never when proving completeness): the
@@ -140,7 +142,6 @@ class _Tail:
         self.token = page.token
         if page.messages:
             self.last_news = asked
-            self.pause = SHORTEST_PAUSE
             self.held = page
             self.held_keys = _rising(page.timestamps)
             self.held_from = 0
@@ -149,14 +150,21 @@ class _Tail:
             return
         self.end_shown = None
         self.caught_up = 0 < len(page.messages) < _SMALL_PAGE
-        # After an empty page with a new token there is more to read, but not to be asked for in a hot loop.
-        self.due = asked if page.messages and not self.caught_up else asked + SHORTEST_PAUSE
+        if self.caught_up:
+            self._rest(asked)
+        else:
+            # After an empty page with a new token there is more to read, but not to be asked for in a hot loop.
+            self.due = asked if page.messages else asked + SHORTEST_PAUSE
 
     def _at_end(self, asked: float) -> None:
         self.end_shown = asked
         self.caught_up = True
+        self._rest(asked)
+
+    def _rest(self, asked: float) -> None:
+        self.pause = min(self.pause, LONGEST_PAUSE)
         self.due = asked + self.pause
-        self.pause = min(self.pause * 1.5, LONGEST_PAUSE)
+        self.pause *= _PAUSE_GROWTH
 
     def quiet(self, over: float, settle: float) -> bool:
         if self.broken:

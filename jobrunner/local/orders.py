@@ -46,7 +46,7 @@ def make_tasks(
             group=asked.get("group") or f"family:{definition.family}",
             launch_type=launch_type,
             subnet=subnets[number % len(subnets)],
-            created_at=now,
+            created_at=round(now, 3),  # ECS gives milliseconds
             started_by=asked.get("startedBy") or None,
             capacity_provider=providers[number] if providers else None,
             platform_version=_platform(asked),

@@ -129,6 +129,34 @@ def test_polling_never_spins(main: Story) -> None:
     assert main.answers <= 2 * len(main.events) + 8 + over / 0.2
 
 
+def test_a_stream_with_steady_news_is_asked_once_a_second() -> None:
+    """A job that writes all the time must not use up the account's calls; the first lines come sooner."""
+    follow = Follow([MAIN], settle=0.0)
+    asked, token, times = 0.0, None, []
+    while asked < 60.0:
+        page = LogPage(timestamps=[int(asked)], messages=["news"], token=str(asked))
+        follow.take(ReadLog(stream=MAIN, token=token), page, asked=asked)
+        assert list(follow.release())
+        times.append(asked)
+        due = follow.next_due()
+        assert due is not None
+        asked, token = due, page.token
+
+    assert times[1] == pytest.approx(0.2)
+    assert len(times) <= 64
+
+
+def test_after_throttling_a_stream_is_asked_as_before() -> None:
+    """The long pause was for AWS, not for the reader."""
+    follow = Follow([MAIN], settle=0.0)
+    question = ReadLog(stream=MAIN, token=None)
+    for _ in range(6):
+        follow.take(question, ReadLater(reason="Rate exceeded"), asked=0.0)
+    follow.take(question, StreamAbsent(), asked=100.0)
+
+    assert follow.next_due() == pytest.approx(101.0)
+
+
 def test_an_empty_page_is_not_the_end() -> None:
     """Only a repeated token is."""
     follow = Follow([MAIN], settle=0.0)

@@ -24,11 +24,11 @@ def adopt() -> None:
         _adopting.add(os.getpid())
 
 
-def kill_adopted(*, keep: int) -> None:
-    """Kill every child but one, and theirs. Does nothing in a process that did not `adopt()`."""
+def kill_adopted() -> None:
+    """Kill every child, and theirs. Does nothing in a process that did not `adopt()`."""
     if os.getpid() not in _adopting:
         return
-    while orphans := set(children_of(os.getpid())) - {keep}:
+    while orphans := children_of(os.getpid()):
         for pid in orphans:
             kill(pid)
         for pid in orphans:

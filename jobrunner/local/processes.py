@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _SCRIPT = Path(__file__).with_name("supervise.py")
 _HEAD = struct.Struct("!I")
+#: How long the supervisor may take to kill what it owns.
+_END_SECONDS = 10.0
 
 
 class SpawnError(Exception):
@@ -112,11 +114,7 @@ class Supervisor:
     def close(self) -> None:
         """Kill what runs, and wait for the supervisor's end."""
         self._outbox.put(None)
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._reap()
         for thread in self._threads:
             thread.join()
         self._socket.close()
@@ -184,7 +182,17 @@ class Supervisor:
                 process.exited.exception()  # marks it as seen: a task that is being cancelled may never look
         self._starting.clear()
         self._running.clear()
-        kill_adopted(keep=self._process.pid)  # a zombie, which `close()` reaps
+        # A dying process closes its files before its children become orphans: only once it can be reaped are the
+        # keepers and what they kept to be found below this process.
+        self._reap()
+        kill_adopted()
+
+    def _reap(self) -> None:
+        try:
+            self._process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _resolve(future: asyncio.Future[Any], value: Any) -> None:

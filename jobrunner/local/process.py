@@ -15,6 +15,7 @@ from jobrunner.errors import LocalEndpointError
 from jobrunner.local.registry import EndpointInfo, connection_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -116,18 +117,7 @@ def start_owned(
         "--ready-fd": ready_write,
         "--owner-fd": lifeline_read,
     }
-    command = [sys.executable, "-m", "jobrunner.local"]
-    command += [str(word) for pair in arguments.items() for word in pair]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
-        pass_fds=(ready_write, lifeline_read),
-        start_new_session=True,
-    )
-    os.close(ready_write)
-    os.close(lifeline_read)
+    process = _spawn(arguments, stderr, pass_fds=(ready_write, lifeline_read))
     with os.fdopen(ready, "rb") as pipe:
         told = pipe.read()  # until the endpoint closes it: at once when it is ready, or has failed
     if told:
@@ -136,6 +126,24 @@ def start_owned(
     code = process.wait()
     with stderr:
         raise _not_started(code, _tail(stderr))
+
+
+def _spawn(arguments: Mapping[str, object], stderr: IO[bytes], *, pass_fds: tuple[int, int]) -> subprocess.Popen[bytes]:
+    """Start the process in a session of its own, so that a terminal's Ctrl-C is its owner's; hand it descriptors."""
+    # -P: without it, a `json.py` in the user's directory would be imported instead of Python's.
+    command = [sys.executable, "-P", "-m", "jobrunner.local"]
+    command += [str(word) for pair in arguments.items() for word in pair]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        start_new_session=True,
+    )
+    for descriptor in pass_fds:
+        os.close(descriptor)
+    return process
 
 
 def _tail(stderr: IO[bytes]) -> str:

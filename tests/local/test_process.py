@@ -250,6 +250,15 @@ def test_cannot_start(tmp_path: Path) -> None:
     assert [] == endpoints(tmp_path)
 
 
+def test_a_users_files_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `json.py` in the directory where a command is typed is the user's, and no part of the endpoint."""
+    (tmp_path / "json.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+
+    with start_owned(tmp_path / "state", tmp_path) as owned:
+        assert owned.info == discover(tmp_path / "state", owned=True)
+
+
 def test_a_directory_to_register_in_that_cannot_be_used(tmp_path: Path) -> None:
     """One sentence and what to do, no traceback, and no endpoint that nobody finds."""
     (tmp_path / "file").write_text("no directory")

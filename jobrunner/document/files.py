@@ -45,7 +45,9 @@ def read_text(path: Path) -> str:
 def _reason(path: Path, error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError) and os.path.islink(path):  # noqa: PTH114  # unlike Path's, it never raises
         return f"the symbolic link points to {os.readlink(path)}, which does not exist"  # noqa: PTH115
-    return f"cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+    if isinstance(error, OSError):
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+    return "cannot be read: no path has a NUL character in it"
 
 
 def _read(path: Path) -> bytes:

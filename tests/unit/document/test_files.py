@@ -49,7 +49,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         "loop.yaml: cannot be read: too many levels of symbolic links",
         "pipe.yaml: cannot be read: it is a special file, not a file",
         f"{'x' * 300}: cannot be read: file name too long",
-        "a\\x00b: cannot be read: embedded null byte",
+        "a\\x00b: cannot be read: no path has a NUL character in it",
         "d.yaml/x: cannot be read: no such file or directory",
     ] == [
         problem(name)

@@ -34,7 +34,7 @@ def _imported(console: Console, *words: str) -> set[str]:
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["-h"], ["rnu"]])
 def test_help_imports_click_alone(console: Console, words: list[str]) -> None:
     """The help pays for click, and for none of the libraries that the commands need."""
-    assert set() == _imported(console, *words) & (_AWS | {"pydantic", "yaml", "sqlite3", "json"})
+    assert set() == _imported(console, *words) & (_AWS | {"pydantic", "yaml", "sqlite3", "asyncio"})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -97,7 +97,7 @@ def to_start(invocation: Invocation, job: str, options: RunOptions) -> Iterator[
     project = load(invocation, job)
     settings = project.settings
     anywhere = Connection(region=settings.region or local_stage.REGION)
-    connection = anywhere if settings.is_local else connection_of(settings)
+    connection = anywhere if settings.is_local else _elsewhere(settings)
     JobRunner(project, connection=connection).prepare(job, options)
     with ExitStack() as stack:
         owned = None
@@ -120,6 +120,17 @@ def _opened(invocation: Invocation, project: Project, connection: Connection) ->
         runner.close()
         if runner.audit_trouble is not None:
             invocation.note(f"warning: {runner.audit_trouble}")
+
+
+def _elsewhere(settings: Settings) -> Connection:
+    """Give the connection of a stage that is not local; of a local endpoint named by its URL, all that is known.
+
+    `eval "$(jobrunner local --exports)"` points every stage at it, and its logs need no time to settle.
+    """
+    connection = connection_of(settings)
+    url = settings.endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    known = [info for info in endpoints(Path(settings.state_dir)) if info.url == url] if url else []
+    return replace(connection_for(known[0]), region=connection.region) if known else connection
 
 
 def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, OwnedEndpoint | None]:
@@ -209,7 +220,7 @@ def _where(settings: Settings, record: RunRecord | None, name: str) -> tuple[Con
         # Nothing will be asked of it: what is known is in the record.
         return Connection(region=record.region, endpoint_url=record.endpoint_url, endpoint_id=record.endpoint_id), True
     if not settings.is_local:
-        return connection_of(settings), False
+        return _elsewhere(settings), False
     info = discover(state_dir, owned=True)
     if info is not None:
         return connection_for(info), False
@@ -242,6 +253,6 @@ def everywhere(invocation: Invocation) -> Iterator[list[JobRunner]]:
     if settings.is_local:
         connections = [connection_for(info) for info in endpoints(Path(settings.state_dir))]
     else:
-        connections = [connection_of(settings)]
+        connections = [_elsewhere(settings)]
     with ExitStack() as stack:
         yield [stack.enter_context(JobRunner(project, connection=connection)) for connection in connections]

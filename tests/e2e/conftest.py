@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from console import LIMIT_SECONDS, ROOT, Console
+from console import LIMIT_SECONDS, ROOT, Console, console_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: Jobs that only tests want: what a person's job might do at its worst.
 _MORE_JOBS = {
@@ -50,17 +48,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in _MORE_JOBS.items():
         (directory / "jobs" / f"{name}.yaml").write_text(f"image: busybox\n{text.lstrip()}", encoding="utf-8")
     return directory
-
-
-@contextmanager
-def console_in(directory: Path) -> Iterator[Console]:
-    """A console with a state directory of its own."""
-    with tempfile.TemporaryDirectory(prefix="jobrunner-e2e-") as state:
-        console = Console(directory=directory, state_dir=Path(state))
-        try:
-            yield console
-        finally:
-            console.close()
 
 
 @pytest.fixture

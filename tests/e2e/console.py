@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ import pexpect
 import pyte
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 #: The console script of this very interpreter.
@@ -173,3 +175,14 @@ class Terminal:
     def close(self) -> None:
         """End it if it still runs."""
         self._child.close(force=True)
+
+
+@contextmanager
+def console_in(directory: Path) -> Iterator[Console]:
+    """A console with a state directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="jobrunner-e2e-") as state:
+        console = Console(directory=directory, state_dir=Path(state))
+        try:
+            yield console
+        finally:
+            console.close()

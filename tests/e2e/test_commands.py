@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import console_in
-from console import LIMIT_SECONDS
+from console import LIMIT_SECONDS, console_in
 from jsonschema import Draft202012Validator
 
 from jobrunner.core.naming import keyed_run_id

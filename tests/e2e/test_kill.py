@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import console_in
-from console import wait_until
+from console import console_in, wait_until
 
 from jobrunner.store import open_runs
 

@@ -13,8 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import console_in
-from console import ROOT
+from console import ROOT, console_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import LOG_GROUP, NETWORK, Jobs, container
+from endpoint_jobs import LOG_GROUP, NETWORK, Jobs, container
 
 from jobrunner.core import local_stage
 from jobrunner.local import exports

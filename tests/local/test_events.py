@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
-from conftest import Jobs, client_of, container, until
+from endpoint_jobs import Jobs, client_of, container, until
 
 from jobrunner.core import local_stage
 

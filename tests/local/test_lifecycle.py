@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conftest import Jobs, client_of, container, exit_codes, until
+from endpoint_jobs import Jobs, client_of, container, exit_codes, until
 
 from jobrunner.core import local_stage
 from jobrunner.local import serve

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Jobs, container
+from endpoint_jobs import Jobs, container
 
 from jobrunner.local.filter_pattern import compile_pattern
 from jobrunner.local.wire import ApiError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Jobs, container, until
+from endpoint_jobs import Jobs, container, until
 
 from jobrunner.errors import LocalEndpointError
 from jobrunner.local import EndpointInfo, discover, endpoints, start_owned

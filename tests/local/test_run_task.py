@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import NETWORK, Jobs, client_of, container, until
+from endpoint_jobs import NETWORK, Jobs, client_of, container, until
 
 from jobrunner.core import local_stage
 from jobrunner.local.checks import spread

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Jobs
+from endpoint_jobs import Jobs
 
 from jobrunner.core import local_stage
 from jobrunner.local import serve

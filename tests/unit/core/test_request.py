@@ -83,7 +83,7 @@ def check_both(spec: JobSpec, conditions: Settings = SETTINGS) -> None:
     assert problems_by_botocore("RunTask", request(spec, RunOptions(params=params), conditions)) == ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(job_specs())
 def test_every_request_passes_botocores_own_validation(spec: JobSpec) -> None:
     """For generated jobs: names, types and required members are as AWS's models say."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from jobrunner.core import local_stage
 from jobrunner.core.connection import Connection
-from jobrunner.core.naming import RunRef, is_task_arn
 from jobrunner.document import load_project
 from jobrunner.errors import LocalEndpointError, UnknownRunError
 from jobrunner.local.registry import EndpointInfo, connection_for, discover, endpoints
+from jobrunner.ops import find
 from jobrunner.runner import JobRunner, connection_of
 
 if TYPE_CHECKING:
@@ -199,10 +199,7 @@ def recorded(state_dir: Path, name: str) -> RunRecord | None:
 
     runs = open_runs(state_dir)
     try:
-        if is_task_arn(name):
-            return runs.by_task(name)
-        prefix = RunRef.parse(name).run_id if name.startswith("jobrunner://") else name.lower()
-        found = [exact] if (exact := runs.get(prefix)) else list(runs.find(prefix, 2)) if prefix else []
+        found = find.recorded(runs, name, 2)
         return found[0] if len(found) == 1 else None
     finally:
         runs.close()

@@ -24,6 +24,7 @@ _RUN_ID = re.compile(f"[{_ALPHABET}]{{{RUN_ID_LENGTH}}}")
 _STARTED_BY = "jobrunner/"
 _FAMILY_LIMIT = 255
 _REF_PARTS = 3
+_REF_SCHEME = "jobrunner"
 
 
 def run_id_from(entropy: bytes) -> str:
@@ -88,6 +89,11 @@ def is_task_arn(text: str) -> bool:
     return text.startswith("arn:") and ":ecs:" in text and ":task/" in text
 
 
+def is_ref(text: str) -> bool:
+    """Tell whether `text` means to be a `RunRef`."""
+    return text.startswith(f"{_REF_SCHEME}://")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRef:
     """The printable identity of a run: all that an orchestrator stores to find it again.
@@ -109,7 +115,7 @@ class RunRef:
 
     def __str__(self) -> str:
         parts = [self.cluster, self.run_id, *([self.task_id] if self.task_id else [])]
-        return f"jobrunner://{self.region}/" + "/".join(quote(part, safe="") for part in parts)
+        return f"{_REF_SCHEME}://{self.region}/" + "/".join(quote(part, safe="") for part in parts)
 
     @classmethod
     def parse(cls, text: str) -> RunRef:
@@ -120,7 +126,7 @@ class RunRef:
         """
         split = urlsplit(text)
         cluster, run_id, *task = [*(unquote(part) for part in split.path.split("/")[1:]), "", ""][:4]
-        known = split.scheme == "jobrunner" and split.netloc and cluster and is_run_id(run_id)
+        known = split.scheme == _REF_SCHEME and split.netloc and cluster and is_run_id(run_id)
         if not known or split.path.count("/") > _REF_PARTS:
             raise SpecError(f"{text!r} is not a run reference", hint="It looks like jobrunner://REGION/CLUSTER/RUN-ID.")
         return cls(region=split.netloc, cluster=cluster, run_id=run_id, task_id=task[0] or None)

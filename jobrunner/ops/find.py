@@ -12,7 +12,10 @@ from jobrunner.core.record import RunRecord
 from jobrunner.errors import AmbiguousRunError, LocalEndpointError, UnknownRunError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.ports import Runs
     from jobrunner.core.settings import Settings
     from jobrunner.ops.ports import Ports
 
@@ -34,14 +37,26 @@ def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> RunReco
         AmbiguousRunError: The prefix names several.
         LocalEndpointError: It ran on a local endpoint that has gone, and its end is not known.
     """
-    if isinstance(name, naming.RunRef) or name.startswith("jobrunner://"):
-        ref = name if isinstance(name, naming.RunRef) else naming.RunRef.parse(name)
-        record = ports.runs.get(ref.run_id) or _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
+    text = str(name)
+    found = recorded(ports.runs, text, _LISTED + 1)
+    if len(found) > 1:
+        names = ", ".join(f"{record.run_id} ({record.job})" for record in found[:_LISTED])
+        more = " and more" if len(found) > _LISTED else ""
+        raise AmbiguousRunError(f"{text!r} names several runs", hint=f"{names}{more}")
+    return _reachable(ports, found[0] if found else _unrecorded(ports, settings, text))
+
+
+def recorded(runs: Runs, name: str, limit: int) -> Sequence[RunRecord]:
+    """Give this machine's records that a name may mean: none, the one, or at most `limit` of a prefix."""
+    if naming.is_ref(name):
+        one = runs.get(naming.RunRef.parse(name).run_id)
     elif naming.is_task_arn(name):
-        record = ports.runs.by_task(name) or _from_task(ports, settings, _cluster_of(name, settings), name)
+        one = runs.by_task(name)
     else:
-        record = _by_prefix(ports, settings, name)
-    return _reachable(ports, record)
+        one = runs.get(name.lower())
+        if one is None and name:
+            return runs.find(name.lower(), limit)
+    return (one,) if one else ()
 
 
 def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
@@ -63,22 +78,17 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
     return found
 
 
-def _by_prefix(ports: Ports, settings: Settings, prefix: str) -> RunRecord:
-    prefix = prefix.lower()
-    exact = ports.runs.get(prefix)
-    if exact is not None:
-        return exact
-    found = ports.runs.find(prefix, _LISTED + 1) if prefix else ()
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(f"{record.run_id} ({record.job})" for record in found[:_LISTED])
-        more = " and more" if len(found) > _LISTED else ""
-        raise AmbiguousRunError(f"{prefix!r} names several runs", hint=f"{names}{more}")
-    if naming.is_run_id(prefix):
-        return _from_ecs(ports, settings, settings.cluster, prefix, None)
+def _unrecorded(ports: Ports, settings: Settings, name: str) -> RunRecord:
+    """Ask ECS for a run that this machine has no record of."""
+    if naming.is_ref(name):
+        ref = naming.RunRef.parse(name)
+        return _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
+    if naming.is_task_arn(name):
+        return _from_task(ports, settings, _cluster_of(name, settings), name)
+    if naming.is_run_id(name.lower()):
+        return _from_ecs(ports, settings, settings.cluster, name.lower(), None)
     raise UnknownRunError(
-        f"this machine knows no run {prefix!r}",
+        f"this machine knows no run {name!r}",
         hint="A run that another machine started is found by its complete run id or its task ARN; "
         "`jobrunner ps` lists what runs now.",
     )

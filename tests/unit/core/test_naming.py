@@ -83,6 +83,8 @@ def test_a_reference_survives_printing(run_id: str, cluster: str, task_id: str |
     ref = RunRef(run_id=run_id, region="eu-west-1", cluster=cluster, task_id=task_id)
 
     assert ref == RunRef.parse(str(ref))
+    assert naming.is_ref(str(ref))
+    assert not naming.is_ref(run_id)
 
 
 @pytest.mark.parametrize(

@@ -9,41 +9,29 @@ from jobrunner.core.outcome import Outcome
 
 if TYPE_CHECKING:
     from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.observations import Subject
     from jobrunner.core.outcome import LogReport
     from jobrunner.core.verdict import Judgement
 
 
 def conclude(
-    judgement: Judgement,
-    task: TaskSnapshot,
-    *,
-    run_id: str,
-    job: str,
-    attempt: int,
-    region: str,
-    architecture: str,
-    prices: PriceTable,
-    logs: LogReport,
+    judgement: Judgement, task: TaskSnapshot, subject: Subject, *, prices: PriceTable, logs: LogReport
 ) -> Outcome:
     """Give the outcome of a run whose task has been judged.
 
     Args:
         judgement: How it ended.
         task: The last that ECS said of it.
-        run_id: The run's id.
-        job: The job's name.
-        attempt: From 1.
-        region: For the price.
-        architecture: For the price, where ECS does not say.
+        subject: Which run and attempt; its region and, where ECS does not say, its architecture are for the price.
         prices: The price table.
         logs: What is known of the log.
     """
     seconds = billed_seconds(task)
-    tariff = tariff_of(task, region=region, architecture=architecture)
+    tariff = tariff_of(task, region=subject.region, architecture=subject.architecture)
     return Outcome(
-        run_id=run_id,
-        job=job,
-        attempt=attempt,
+        run_id=subject.run_id,
+        job=subject.job,
+        attempt=subject.attempt,
         verdict=judgement.verdict,
         reason=judgement.reason,
         exit_code=judgement.exit_code,

@@ -244,11 +244,7 @@ class Watch:
         return conclude(
             judgement,
             self._task or TaskSnapshot(task_arn=subject.task_arn),
-            run_id=subject.run_id,
-            job=subject.job,
-            attempt=subject.attempt,
-            region=subject.region,
-            architecture=subject.architecture,
+            subject,
             prices=self._prices,
             logs=LogReport(complete=True, events=0) if self._nothing_ran() else logs,
         )

@@ -75,7 +75,7 @@ class Observer:
         self._record = record
         self._stop = stop
         self._watch = Watch(
-            _subject(record, logs=logs),
+            subject_of(record, logs=logs),
             patience=patience_of(ports),
             prices=ports.prices,
             now=ports.clock.now(),
@@ -145,7 +145,8 @@ def patience_of(ports: Ports) -> Patience:
     )
 
 
-def _subject(record: RunRecord, *, logs: bool) -> Subject:
+def subject_of(record: RunRecord, *, logs: bool) -> Subject:
+    """Give what is to be watched of a run that has a task, with its log streams or without."""
     task_arn = record.task_arn or ""
     streams = [source.stream(naming.task_id(task_arn)) for source in record.logs]
     return Subject(

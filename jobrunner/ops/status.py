@@ -11,6 +11,7 @@ from jobrunner.core.ending import conclude
 from jobrunner.core.outcome import UNREAD, Outcome, iso
 from jobrunner.core.verdict import judge
 from jobrunner.ops.find import record_of
+from jobrunner.ops.observe import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,17 +81,8 @@ def status(ports: Ports, record: RunRecord) -> RunStatus:
     if task is None or not task.stopped:
         return RunStatus(record=record, task=task, outcome=None)
     # Nobody has observed the end: it is judged now, before ECS forgets the task.
-    outcome = conclude(
-        judge(task, record.main),
-        task,
-        run_id=record.run_id,
-        job=record.job,
-        attempt=record.attempt,
-        region=record.region,
-        architecture=record.architecture,
-        prices=ports.prices,
-        logs=UNREAD,
-    )
+    subject = subject_of(record, logs=False)
+    outcome = conclude(judge(task, record.main), task, subject, prices=ports.prices, logs=UNREAD)
     record = record.with_outcome(outcome)
     ports.runs.save(record)
     return RunStatus(record=record, task=task, outcome=outcome)

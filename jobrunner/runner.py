@@ -137,9 +137,7 @@ class JobRunner:
             StoreError: The record could not be stored; nothing was sent.
         """
         options = replace(options or RunOptions(), **changes)
-        spec = self._spec(job)
-        starting.check(spec, self.settings, options)
-        return Run(self._ports, starting.start(self._ports, spec, self.settings, options))
+        return Run(self._ports, starting.start(self._ports, self._spec(job), self.settings, options))
 
     def run(self, job: str | JobSpec, options: RunOptions | None = None, **changes: Any) -> Outcome:
         """Start a run and wait for its end; see `start` and `Run.wait`."""
@@ -332,4 +330,5 @@ def open_ports(settings: Settings, connection: Connection) -> Ports:
         clock=SystemClock(),
         audit=gateways.audit,
         prices=load_prices(),
+        release=gateways.clients.close,
     )

@@ -81,11 +81,6 @@ def definition(answer: Mapping[str, Any]) -> Definition:
     )
 
 
-def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Write tags as ECS takes them."""
-    return [{"key": key, "value": value} for key, value in sorted(tags.items())]
-
-
 def _tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {tag["key"]: tag.get("value", "") for tag in tags if "key" in tag}
 

@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.cli.terminal import Terminal
+from jobrunner.core import local_stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-LOCAL_STAGE = "local"
 
 
 @dataclass(kw_only=True)
@@ -41,7 +40,7 @@ class Invocation:
     @property
     def stage_named(self) -> str | None:
         """The stage that the options name."""
-        return LOCAL_STAGE if self.local else self.stage
+        return local_stage.STAGE if self.local else self.stage
 
     @cached_property
     def directory(self) -> Path:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jobrunner.cli.invocation import LOCAL_STAGE, Invocation
+from jobrunner.cli.invocation import Invocation
+from jobrunner.core import local_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
     if invocation is None or value is None:
         return
     setattr(invocation, str(option.name), value)
-    if invocation.local and invocation.stage not in {None, LOCAL_STAGE}:
+    if invocation.local and invocation.stage not in {None, local_stage.STAGE}:
         raise click.UsageError(f"--local and --stage {invocation.stage} name two stages; give one of them", ctx)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.connection import Connection
     from jobrunner.core.ports import Audit, Clock, Definitions, Logs, Runs, Tasks
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Everything outside, as the use cases see it."""
+    """Everything outside, as the use cases see it.
+
+    Attributes:
+        release: Closes the connections that the ports keep open.
+    """
 
     connection: Connection
     tasks: Tasks
@@ -23,8 +29,10 @@ class Ports:
     clock: Clock
     audit: Audit
     prices: PriceTable
+    release: Callable[[], None] = lambda: None
 
     def close(self) -> None:
-        """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
+        """Write out the audit trail, within a bounded time, and release store and connections. May be called twice."""
         self.audit.close()
         self.runs.close()
+        self.release()

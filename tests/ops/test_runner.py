@@ -68,6 +68,18 @@ def messages(runner: JobRunner, name: str, **how: bool) -> list[str]:
     return [text for event in runner.logs(name, **how) if isinstance(event, LogBatch) for text in event.messages]
 
 
+def cloudwatch_logs(endpoint: Endpoint) -> Any:
+    """A client of our own, to look at what jobrunner wrote."""
+    connection = endpoint.connection
+    return boto3.client(
+        "logs",
+        region_name=connection.region,
+        endpoint_url=connection.endpoint_url,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+
+
 def test_a_run_from_start_to_outcome(runner: JobRunner) -> None:
     """Started first, Finished last, phases and lines between, every field of the outcome."""
     run = runner.start(shell("echo one; echo two >&2; exit 3"), trigger=Trigger.MANUAL)
@@ -133,14 +145,7 @@ def test_the_log_group_is_made_with_its_retention(runner: JobRunner, endpoint: E
     """A task whose log group is missing would not start."""
     runner.run(shell("true")).raise_for_failure()
 
-    connection = endpoint.connection
-    logs = boto3.client(
-        "logs",
-        region_name=connection.region,
-        endpoint_url=connection.endpoint_url,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
+    logs = cloudwatch_logs(endpoint)
     groups = logs.describe_log_groups(logGroupNamePrefix=runner.settings.log_group)["logGroups"]
     assert [30] == [group["retentionInDays"] for group in groups]
 
@@ -450,14 +455,7 @@ def test_the_audit_trail_says_who_did_what(machine: Machine, endpoint: Endpoint)
     run.wait()
     runner.close()
 
-    connection = endpoint.connection
-    logs = boto3.client(
-        "logs",
-        region_name=connection.region,
-        endpoint_url=connection.endpoint_url,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
+    logs = cloudwatch_logs(endpoint)
     events = logs.filter_log_events(logGroupName=runner.settings.audit_log_group)["events"]
     assert run.run_id in str(events)
     assert all(word in str(events) for word in ("run_started", "run_finished", "succeeded"))

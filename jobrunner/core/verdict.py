@@ -6,66 +6,79 @@ sidecar's exit code taken for the job's, a Spot interruption reported as a failu
 1. Who stopped it? A stop from outside is not the job's doing, whatever the exit code.
 2. Did the job's own container start at all?
 3. Was it killed for its memory? The container's `reason` says so, also beside an exit code of 0.
-4. Its exit code; a missing one is never a success.
+4. Its exit code; a missing one is never a success, and a 0 only if ECS says that the task ended by itself.
 
-Sources: Amazon ECS API reference, Task.stopCode and Container.exitCode; "Stopped tasks error messages",
-Amazon ECS Developer Guide; aws/amazon-ecs-agent#2467 for the memory kill with exit code 0.
+Decisions where a snapshot leaves room:
+
+- `stopCode` says what came first. `EssentialContainerExited` beside the reason of our StopTask: the job had ended
+  before the call, and its exit code counts. `UserInitiated` beside exit code 0: stopped, never a success. A program
+  that handles SIGTERM may end with 0 after half of its work, and nothing in the snapshot tells it from one that is
+  done.
+- A stop code that is not known here may be a stop from outside (`InfrastructureHealth` came after six others), so
+  exit code 0 beside it is no success; any other exit code is a failure either way.
+- A sidecar never changes the verdict. When SIGTERM ended the job's container, nobody is known to have stopped the
+  task, and a sidecar failed, then the sidecar is named as the cause: ECS stops all containers when an essential one
+  exits. Not after SIGKILL, which may have been the memory. Exit code 0 of the job stays a success: sidecars often
+  fail when they are told to stop.
+- Spot, retirement and a lost host before the job's container had started are `never_started`: nothing ran.
+
+Sources: Amazon ECS API reference, Task.stopCode and Container.exitCode; "Stopped tasks error messages" and "Task
+lifecycle", Amazon ECS Developer Guide; aws/amazon-ecs-agent#2467 for the memory kill with exit code 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from jobrunner.core import stops
+from jobrunner.core.judgement import Judgement
+from jobrunner.core.lifecycle import STOPPED
 from jobrunner.core.outcome import Verdict
+from jobrunner.core.start_failure import START_REASONS, why_not_started
+from jobrunner.core.stops import FAIL_FAST, INTERRUPT, START_TIMEOUT, STOP, TIMEOUT, stopped_by
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jobrunner.core.lifecycle import ContainerSnapshot, TaskSnapshot
 
-#: Beginnings of the `reason` that jobrunner gives to StopTask. ECS keeps it as `stoppedReason`, so whoever
-#: looks later, on any machine, sees why the task was stopped.
-TIMEOUT = "jobrunner: timed out"
-INTERRUPT = "jobrunner: interrupted"
-STOP = "jobrunner: stopped"
+__all__ = [
+    "FAIL_FAST",
+    "INTERRUPT",
+    "REASONS",
+    "START_TIMEOUT",
+    "STOP",
+    "TIMEOUT",
+    "Judgement",
+    "certain",
+    "injected",
+    "judge",
+    "stopped_by",
+]
 
-#: `stopCode`s of a stop that the job did not cause.
-_STOPPED_BY_AWS = {
-    "SpotInterruption": ("spot_interruption", "AWS took the Spot capacity back"),
-    "TerminationNotice": ("spot_interruption", "AWS took the Spot capacity back"),
-    "ServiceSchedulerInitiated": ("service_scheduler", "the ECS service scheduler stopped the task"),
-}
+_CONTAINER_EXITED: Final = "EssentialContainerExited"
+#: How a process ends that ECS stops: by the image's STOPSIGNAL, SIGTERM by default, then by SIGKILL ("Task
+#: lifecycle", STOPPING). These are SIGINT, SIGQUIT and SIGTERM.
+_TOLD_TO_STOP: Final = frozenset({130, 131, 143})
+_KILLED: Final = 137
+_ENDED_BY_SIGNAL: Final = _TOLD_TO_STOP | {_KILLED}
+#: The beginning of the names of containers that AWS adds to a task.
+_INJECTED: Final = "aws-guardduty-agent"
 
-#: Beginnings of a reason → our word. Long messages are cut by the platform, so only beginnings are compared.
-#: The first word of an image pull failure varies: CannotPullContainerError, CannotPullImageManifestError, …
-_CAUSES = (
-    ("CannotPull", "image_pull"),
-    ("ResourceInitializationError", "resource_initialization"),
-    ("CannotStartContainerError", "cannot_start_container"),
-    ("CannotCreateContainerError", "cannot_start_container"),
-    ("CannotInspectContainerError", "container_runtime"),
-    ("ContainerRuntime", "container_runtime"),
-    ("CannotCreateVolumeError", "volume"),
-    ("Timeout waiting for network interface", "network_interface"),
-    ("Unexpected EC2 error while attempting to", "network_interface"),
-    ("OutOfMemory", "out_of_memory"),
+#: Every word that `judge` may give as the reason.
+REASONS: Final = frozenset(
+    {
+        *stops.REASONS,
+        *START_REASONS,
+        "task_failed_to_start",
+        "no_container",
+        "out_of_memory",
+        "unknown_stop",
+        "exit",
+        "sidecar",
+        "no_exit_code",
+    }
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """A verdict with its cause.
-
-    Attributes:
-        verdict: How the run ended.
-        reason: One stable word for programs.
-        exit_code: Of the job's own container; None when there is none.
-        detail: The cause in a sentence, with ECS's own words where it gave any.
-    """
-
-    verdict: Verdict
-    reason: str
-    exit_code: int | None
-    detail: str
 
 
 def judge(task: TaskSnapshot, main: str) -> Judgement:
@@ -73,74 +86,178 @@ def judge(task: TaskSnapshot, main: str) -> Judgement:
 
     Args:
         task: What ECS says of it; its state must be STOPPED.
-        main: The name of the job's own container. Others are never asked, whatever they did.
+        main: The name of the job's own container. Others never change the verdict, whatever they did.
     """
     container = task.container(main)
-    exit_code = container.exit_code if container else None
-    reasons = " / ".join(dict.fromkeys(filter(None, (task.stopped_reason, container.reason if container else None))))
-    return (
-        _stopped_from_outside(task, exit_code)
-        or _never_started(task, container, reasons)
-        or _out_of_memory(container, exit_code)
-        or _by_exit_code(exit_code, reasons)
+    outside = stops.stopped_from_outside(task, container)
+    if outside is not None:
+        return outside
+    if container is None:
+        return _not_shown(task, main)
+    if not stops.started(task, container):
+        return _never_started(task, container)
+    return _out_of_memory(task, container) or _stopped_otherwise(task, container) or _by_exit_code(task, container)
+
+
+def certain(task: TaskSnapshot, main: str) -> Judgement | None:
+    """Judge a task that is still on its way to STOPPED; None while anything could change the judgement.
+
+    On Fargate the network interface keeps a task from STOPPED for some 20 seconds after its containers' end. What is
+    relied on: a container's state, exit code and reason come together (SubmitContainerStateChange, Amazon ECS API),
+    and the first stop code and reason are those that count. What is not: that the `OutOfMemoryError` of a killed
+    container is there already, that other containers have ended, that a stop code unknown here means the same
+    later. A missing exit code may still come.
+
+    Args:
+        task: What ECS says of it, in any state.
+        main: The name of the job's own container.
+    """
+    if task.stopped:
+        return judge(task, main)
+    container = task.container(main)
+    if container is None or container.last_status != STOPPED or container.exit_code is None:
+        return None
+    if task.desired_status != STOPPED or not task.stop_code or not task.stopped_reason:
+        return None
+    outside = stops.stopped_from_outside(task, container)
+    if outside is not None or task.stop_code != _CONTAINER_EXITED or not stops.started(task, container):
+        return outside
+    if container.exit_code in _ENDED_BY_SIGNAL and not _says_out_of_memory(container.reason):
+        return None
+    return judge(task, main)
+
+
+def injected(container: ContainerSnapshot) -> bool:
+    """Tell whether AWS added the container to the task; such a one is reported, and blamed for nothing."""
+    return container.name.startswith(_INJECTED)
+
+
+def _not_shown(task: TaskSnapshot, main: str) -> Judgement:
+    """ECS lists all containers of a task; where it lists none, nothing is known of the job's."""
+    failure = why_not_started((task.stopped_reason,))
+    if task.stop_code == stops.FAILED_TO_START or (failure is not None and not stops.started(task, None)):
+        return _never_started(task, None)
+    if task.containers:
+        verdict, detail = Verdict.NEVER_STARTED, f"the task has no container named {main}"
+    else:
+        verdict, detail = Verdict.LOST, "ECS does not show the containers of the task"
+    return Judgement(verdict=verdict, reason="no_container", exit_code=None, detail=detail)
+
+
+def _never_started(task: TaskSnapshot, container: ContainerSnapshot | None) -> Judgement:
+    detail = _said(task, container) or "the task stopped before the job's container started, and ECS gave no reason"
+    # Of an unknown cause: nothing has run, so that a retry does no harm.
+    reason, transient = "task_failed_to_start", True
+    failure = why_not_started(_texts(task))
+    culprit = _failed_sidecar(task, container)
+    if failure is not None:
+        reason, transient = failure.reason, failure.transient
+    elif culprit is not None:
+        reason, transient = "sidecar", False
+        detail = f"{detail}: the sidecar {culprit.name} failed ({_how(culprit)})"
+    return Judgement(verdict=Verdict.NEVER_STARTED, reason=reason, exit_code=None, detail=detail, transient=transient)
+
+
+def _out_of_memory(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement | None:
+    own = _says_out_of_memory(container.reason)
+    # The task's reason may speak of a sidecar. Then the job's container was told to stop, so that its 0 is no success.
+    if not own and not (_says_out_of_memory(task.stopped_reason) and container.exit_code in {None, 0, _KILLED}):
+        return None
+    detail = (container.reason if own else task.stopped_reason) or ""
+    return Judgement(
+        verdict=Verdict.OUT_OF_MEMORY, reason="out_of_memory", exit_code=container.exit_code, detail=detail
     )
 
 
-def _stopped_from_outside(task: TaskSnapshot, exit_code: int | None) -> Judgement | None:
-    reason = task.stopped_reason or ""
-    for beginning, verdict, word in (
-        (TIMEOUT, Verdict.TIMED_OUT, "timeout"),
-        (INTERRUPT, Verdict.INTERRUPTED, "interrupt"),
-        (STOP, Verdict.STOPPED, "user"),
-    ):
-        # With another stop code, our StopTask came after the task had already begun to stop by itself.
-        if reason.startswith(beginning) and task.stop_code in {None, "UserInitiated"}:
-            detail = reason.removeprefix("jobrunner: ")
-            return Judgement(verdict=verdict, reason=word, exit_code=exit_code, detail=detail)
-    if task.stop_code in _STOPPED_BY_AWS:
-        word, detail = _STOPPED_BY_AWS[task.stop_code]
-        return Judgement(verdict=Verdict.STOPPED, reason=word, exit_code=exit_code, detail=detail)
-    if "performing maintenance on the underlying infrastructure" in reason:
-        return Judgement(verdict=Verdict.STOPPED, reason="task_retirement", exit_code=exit_code, detail=reason)
-    if task.stop_code == "UserInitiated":
-        detail = f"stopped from outside: {reason or 'no reason given'}"
-        return Judgement(verdict=Verdict.STOPPED, reason="user", exit_code=exit_code, detail=detail)
-    return None
+def _says_out_of_memory(text: str | None) -> bool:
+    said = (text or "").lower()
+    return any(part in said for part in ("outofmemory", "killed due to memory usage", "oom-killed"))
 
 
-def _never_started(task: TaskSnapshot, container: ContainerSnapshot | None, reasons: str) -> Judgement | None:
-    if container is not None and container.exit_code is not None:
+def _stopped_otherwise(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement | None:
+    """Judge an exit code 0 that may be the job's answer to a stop that is not understood."""
+    if container.exit_code != 0 or _ended_by_itself(task):
         return None
-    if task.started_at is not None and task.stop_code != "TaskFailedToStart":
-        return None
-    detail = reasons or "the task stopped before the job's container started, and ECS gave no reason"
-    return Judgement(verdict=Verdict.NEVER_STARTED, reason=_cause(task, container), exit_code=None, detail=detail)
+    failure = why_not_started(_texts(task)) if task.stop_code == stops.FAILED_TO_START else None
+    why = ": ".join(filter(None, (task.stop_code, _said(task, container))))
+    return Judgement(
+        verdict=Verdict.STOPPED,
+        reason=failure.reason if failure else "unknown_stop",
+        exit_code=0,
+        detail=f"ECS stopped the task, and exit code 0 does not show that the job was done: {why}",
+        transient=failure.transient if failure else False,
+    )
 
 
-def _cause(task: TaskSnapshot, container: ContainerSnapshot | None) -> str:
-    texts = (task.stopped_reason, container.reason if container else None)
-    for text in filter(None, texts):
-        for beginning, word in _CAUSES:
-            if text.startswith(beginning):
-                return word
-    return "task_failed_to_start"
+def _ended_by_itself(task: TaskSnapshot) -> bool:
+    if task.stop_code is None:
+        # Endpoints other than AWS's say neither code nor reason when the containers have ended by themselves.
+        return not task.stopped_reason or task.stopped_reason.startswith("Essential container in task exited")
+    return task.stop_code == _CONTAINER_EXITED
 
 
-def _out_of_memory(container: ContainerSnapshot | None, exit_code: int | None) -> Judgement | None:
-    if container is None or "outofmemory" not in (container.reason or "").lower():
-        return None
-    detail = container.reason or ""
-    return Judgement(verdict=Verdict.OUT_OF_MEMORY, reason="out_of_memory", exit_code=exit_code, detail=detail)
-
-
-def _by_exit_code(exit_code: int | None, reasons: str) -> Judgement:
+def _by_exit_code(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement:
+    exit_code = container.exit_code
     if exit_code is None:
-        detail = f"the job's container has no exit code: {reasons or 'its host was lost'}"
-        return Judgement(verdict=Verdict.LOST, reason="no_exit_code", exit_code=None, detail=detail)
+        return _lost(task, container)
     if exit_code == 0:
         return Judgement(verdict=Verdict.SUCCEEDED, reason="exit", exit_code=0, detail="exit code 0")
     detail = f"exit code {exit_code}{_meaning(exit_code)}"
-    return Judgement(verdict=Verdict.FAILED, reason="exit", exit_code=exit_code, detail=detail)
+    culprit = _failed_sidecar(task, container) if exit_code in _TOLD_TO_STOP else None
+    if culprit is None:
+        return Judgement(verdict=Verdict.FAILED, reason="exit", exit_code=exit_code, detail=detail)
+    failure = why_not_started((culprit.reason,))
+    return Judgement(
+        verdict=Verdict.FAILED,
+        reason="sidecar",
+        exit_code=exit_code,
+        detail=f"{detail}: ECS stopped the job's container, most likely because the sidecar {culprit.name} failed "
+        f"first ({_how(culprit)})",
+        transient=failure.transient if failure else False,
+    )
+
+
+def _lost(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement:
+    failure = why_not_started((container.reason,))
+    return Judgement(
+        verdict=Verdict.LOST,
+        reason=failure.reason if failure else "no_exit_code",
+        exit_code=None,
+        detail=f"the job's container has no exit code: {_said(task, container) or 'its host was lost'}",
+        transient=failure.transient if failure else True,
+    )
+
+
+def _failed_sidecar(task: TaskSnapshot, container: ContainerSnapshot | None) -> ContainerSnapshot | None:
+    """Give the first sidecar that failed by itself, or None.
+
+    Not one that ended with 0, or by a signal as well: it may have done its part, or been told to stop.
+    """
+    innocent = {None, 0, *_ENDED_BY_SIGNAL}
+    others = (one for one in task.containers if one is not container and not injected(one))
+    return next((one for one in others if one.reason or one.exit_code not in innocent), None)
+
+
+def _how(sidecar: ContainerSnapshot) -> str:
+    code = None if sidecar.exit_code is None else f"exit code {sidecar.exit_code}"
+    return ", ".join(filter(None, (code, sidecar.reason)))
+
+
+def _texts(task: TaskSnapshot) -> tuple[str | None, ...]:
+    """Give ECS's texts on the task and on its containers; those that AWS added are not asked."""
+    return (task.stopped_reason, *(one.reason for one in task.containers if not injected(one)))
+
+
+def _said(task: TaskSnapshot, container: ContainerSnapshot | None) -> str:
+    return " / ".join(dict.fromkeys(_sentences(task, container)))
+
+
+def _sentences(task: TaskSnapshot, container: ContainerSnapshot | None) -> Iterator[str]:
+    own = [text for text in (task.stopped_reason, container.reason if container else None) if text]
+    yield from own
+    for one in task.containers:
+        if one is not container and one.reason and one.reason not in own:
+            yield f"{one.name}: {one.reason}"
 
 
 def _meaning(exit_code: int) -> str:
@@ -148,6 +265,9 @@ def _meaning(exit_code: int) -> str:
     known = {
         126: " (the command cannot be executed)",
         127: " (the command was not found)",
+        130: " (ended by SIGINT)",
+        132: " (crashed: SIGILL)",
+        134: " (aborted: SIGABRT)",
         137: " (killed by SIGKILL)",
         139: " (crashed: SIGSEGV)",
         143: " (ended by SIGTERM)",

@@ -1,30 +1,49 @@
-"""The one writer of stdout and stderr, and the status line that never mixes with either.
+"""The one writer of stdout and stderr, and the block of lines that never mixes with either.
 
-The status line stands below everything else, on stderr. Whatever is written next takes its place, and it is
-drawn again underneath. The cursor is left at its beginning, so that "erase from here to the end of the screen"
-removes all of it even after the terminal was made narrower and has wrapped it.
+The block, of one line or several, stands below everything else, on stderr. Whatever is written next takes its
+place, and it is drawn again underneath. The cursor is left at its beginning, so that "erase from here to the end
+of the screen" removes all of it even after the terminal was made narrower and has wrapped it. It is never higher
+than the screen: the cursor could not go back to a beginning that has been scrolled away.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
 from jobrunner.cli.harmless import harmless, harmless_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
 
 _ERASE: Final = "\r\x1b[J"
+_ERASE_LINE_END, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 #: DECAWM. A line that is on its way while the window is made narrower must not become two.
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
-_TICK_SECONDS: Final = 1.0
+#: A line of which little more than the seconds changes, and a table in which much may.
+_LINE_SECONDS: Final = 1.0
+_BLOCK_SECONDS: Final = 0.25
 #: A run that is over at once should not make the screen flicker.
 _FIRST_DRAW_SECONDS: Final = 0.1
-_DEFAULT_COLUMNS: Final = 80
+_DEFAULT_SIZE: Final = (80, 24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """How much of the screen a block may take.
+
+    One column stays free, because a terminal that is full to the edge wraps before the carriage return; and one
+    row, if there are several, for what was written last.
+    """
+
+    columns: int
+    rows: int
 
 
 class OutputLostError(Exception):
@@ -58,14 +77,16 @@ class Terminal:
         self._capable = self.err_is_terminal and os.environ.get("TERM", "dumb") != "dumb"
         self._same_screen = self._capable and self.out_is_terminal and _device(self._out) == _device(self._err)
         self._lock = threading.RLock()
-        self._status: Callable[[], str] | None = None
-        self._drawn = ""
+        self._block: Callable[[Space], Sequence[str]] | None = None
+        self._drawn: Sequence[str] = ()
+        #: The space that it was drawn for; None when something else has been written over it.
+        self._drawn_for: Space | None = None
         self.closed = False
 
     @property
     def has_status(self) -> bool:
-        """Whether a status line is shown now."""
-        return self._status is not None
+        """Whether a status line, or a block, is shown now."""
+        return self._block is not None
 
     @property
     def colour_out(self) -> bool:
@@ -86,7 +107,7 @@ class Terminal:
         with self._lock:
             if self.closed:
                 return
-            data = text if not (self._same_screen and self._drawn) else _ERASE + text + self._line()
+            data = text if not (self._same_screen and self._drawn) else _ERASE + text + self._again()
             try:
                 self._out.buffer.write(data.encode(errors="replace"))
                 self._out.buffer.flush()
@@ -105,15 +126,17 @@ class Terminal:
         """Write narration that holds our own colours, and is harmless already."""
         with self._lock:
             erase = _ERASE if self._drawn else ""
-            self._to_err(f"{erase}{text}\n{self._line()}")
+            self._to_err(f"{erase}{text}\n{self._again()}")
 
     def say_now(self, text: str) -> None:
-        """Write narration from a signal handler: no lock, no buffer. The status line is drawn again when it changes."""
+        """Write narration from a signal handler: no lock, no buffer. The block is drawn again at its next time."""
         with contextlib.suppress(OSError, ValueError):
             os.write(self._err.fileno(), f"{_ERASE if self._drawn else ''}{text}\n".encode())
+        self._drawn_for = None
 
-    def _line(self) -> str:
-        return f"{_NO_WRAP}{self._drawn}{_WRAP}\r" if self._drawn else ""
+    def _again(self) -> str:
+        """Give what draws the block once more, as far as the screen, which may have become lower, holds it."""
+        return _placed(self._drawn[: self._space().rows]) if self._drawn else ""
 
     def _to_err(self, text: str) -> None:
         # Narration is not a result: a terminal that is gone (EIO) or a closed pipe must not end a run.
@@ -121,57 +144,78 @@ class Terminal:
             self._err.write(text)
             self._err.flush()
 
-    @contextlib.contextmanager
-    def status(self, line: Callable[[], str]) -> Iterator[None]:
-        """Show a status line while the block runs, drawn anew each second; nothing where it cannot be erased.
+    def status(self, line: Callable[[], str]) -> contextlib.AbstractContextManager[None]:
+        """Show a status line in a `with` block, drawn anew each second; nothing where it cannot be erased.
 
         Args:
             line: Gives the text. It is called from another thread.
         """
+        return self.block(lambda space: (harmless_line(line())[: space.columns],), every=_LINE_SECONDS)
+
+    @contextlib.contextmanager
+    def block(self, lines: Callable[[Space], Sequence[str]], *, every: float = _BLOCK_SECONDS) -> Iterator[None]:
+        """Show several lines in a `with` block, drawn anew time and again; nothing where they cannot be erased.
+
+        Args:
+            lines: Gives the lines, which fit into the space, are harmless, and may hold our own colours; those that
+                do not fit on the screen are left out. It is called from another thread.
+            every: How often, in seconds.
+        """
         if not self._capable:
             yield
             return
-        self._status = line
+        self._block = lines
         done = threading.Event()
-        ticker = threading.Thread(target=self._tick, args=(done,), name="status line", daemon=True)
+        ticker = threading.Thread(target=self._tick, args=(done, every), name="status", daemon=True)
         ticker.start()
         try:
-            yield
+            with _suspended_by(self._make_way):
+                yield
         finally:
             done.set()
             with self._lock:
-                self._status = None
+                self._block = None
                 if self._drawn:
-                    self._drawn = ""
+                    self._drawn = ()
                     self._to_err(_ERASE)
             ticker.join()
 
-    def _tick(self, done: threading.Event) -> None:
+    def _tick(self, done: threading.Event, every: float) -> None:
         pause = _FIRST_DRAW_SECONDS
         while not done.wait(pause):
             self.draw()
-            pause = _TICK_SECONDS
+            pause = every
 
     def draw(self) -> None:
-        """Draw the status line as it is now."""
+        """Draw the block as it is now."""
         with self._lock:
-            if self._status is None:
+            if self._block is None:
                 return
-            text = self._fitting(self._status()) if self._in_foreground() else ""
-            if text != self._drawn:
-                erase = _ERASE if len(text) < len(self._drawn) else "\r"
-                self._drawn = text
-                self._to_err(f"{erase}{_NO_WRAP}{text}\x1b[K{_WRAP}\r" if text else erase)
+            if not self._in_foreground():
+                # What was drawn is the shell's to write over; to erase it now would erase its prompt.
+                self._drawn, self._drawn_for = (), None
+                return
+            space = self._space()
+            lines = tuple(self._block(space))[: space.rows]
+            if (lines, space) != (self._drawn, self._drawn_for):
+                erase = _ERASE if self._drawn else ""
+                self._drawn, self._drawn_for = lines, space
+                self._to_err(_placed(lines) if lines else erase)
 
-    def _fitting(self, text: str) -> str:
-        # One column stays free: a terminal that is full to the edge wraps before the carriage return.
-        return harmless_line(text)[: max(0, self._columns() - 1)]
+    def _make_way(self) -> None:
+        """Take the block away from a signal handler, for the shell that is about to write."""
+        if self._drawn:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self._err.fileno(), _ERASE.encode())
+        self._drawn_for = None
 
-    def _columns(self) -> int:
+    def _space(self) -> Space:
         try:
-            return os.get_terminal_size(self._err.fileno()).columns or _DEFAULT_COLUMNS
+            columns, rows = os.get_terminal_size(self._err.fileno())
         except (OSError, ValueError):
-            return _DEFAULT_COLUMNS
+            columns, rows = 0, 0
+        # A terminal that does not know its size says 0.
+        return Space(columns=max(1, (columns or _DEFAULT_SIZE[0]) - 1), rows=max(1, (rows or _DEFAULT_SIZE[1]) - 1))
 
     def _in_foreground(self) -> bool:
         """Tell whether the shell has given us the terminal: `jobrunner run … &` must not draw over its prompt."""
@@ -179,6 +223,40 @@ class Terminal:
             return os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
         except (OSError, ValueError):
             return False
+
+
+def _placed(lines: Sequence[str]) -> str:
+    """Give what writes lines over what is there, and leaves the cursor at their beginning.
+
+    Each line is erased after it is written and not before, so that what stays the same does not flicker.
+    """
+    text = f"{_ERASE_LINE_END}\n".join(lines)
+    back = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""
+    return f"\r{_NO_WRAP}{text}{_ERASE_BELOW}{_WRAP}{back}\r"
+
+
+@contextlib.contextmanager
+def _suspended_by(make_way: Callable[[], None]) -> Iterator[None]:
+    """Call something when Ctrl-Z suspends the process, before it does.
+
+    Signals can be handled from the main thread only; where somebody else handles this one, it is left to them.
+    """
+
+    def suspend(number: int, _frame: FrameType | None) -> None:
+        make_way()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # returns when the shell lets the process go on
+        signal.signal(number, suspend)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
 
 def _colour_allowed() -> bool:

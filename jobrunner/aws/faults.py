@@ -208,6 +208,17 @@ CODES: Mapping[str, Fault] = {
 #: Texts with which ECS says "later" under a code that says "never" (seen in InvalidParameterException and
 #: ClientException: "Request limit exceeded.", "Rate exceeded", "InternalError").
 _LATER_TEXTS = ("rate exceeded", "request limit exceeded", "internalerror", "too many concurrent attempts")
+
+#: Texts that say more than their code: EventBridge Scheduler tries a role at once, and says ValidationException both
+#: of a wrong trust policy and of a role that IAM has not made known everywhere yet. The condition it checks holds the
+#: group's ARN ("Confused deputy prevention", Scheduler user guide).
+_TEXTS: Mapping[str, Fault] = {
+    "must allow aws eventbridge scheduler to assume the role": Fault(
+        _REFUSED,
+        "The role must trust scheduler.amazonaws.com; a condition on aws:SourceArn names the schedule group, never a "
+        "schedule. A role that has just been created is refused for a while: repeat the command.",
+    ),
+}
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
@@ -278,6 +289,9 @@ def _fault_of_answer(code: str, said: str, status: int) -> Fault:
     lowered = said.lower()
     if any(text in lowered for text in _LATER_TEXTS):
         return CODES["ThrottlingException"]
+    for text, fault in _TEXTS.items():
+        if text in lowered:
+            return fault
     if code in CODES:
         return CODES[code]
     if status == _TOO_MANY or "throttl" in code.lower():

@@ -19,3 +19,4 @@ SUBNETS = ("subnet-0a10ca1000000000a", "subnet-0a10ca1000000000b")
 SECURITY_GROUPS = ("sg-0a10ca1000000000c",)
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-execution"
 TASK_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-task"
+SCHEDULER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-local-scheduler"

@@ -7,19 +7,30 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from jobrunner.core import local_stage
-from jobrunner.errors import LocalEndpointError
+from jobrunner.errors import LocalEndpointError, SpecError
 from jobrunner.local.foreground import Foreground
 from jobrunner.local.registry import exports
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobrunner.local.faults.values import Fault
+
 _MAX_SECONDS: Final = 86_400
+_EX_DATAERR: Final = 65
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; the exit code."""
     options = _parser().parse_args(arguments)
+    try:
+        faults = _faults(options.faults)
+    except SpecError as error:
+        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+        return _EX_DATAERR
     try:
         foreground = Foreground(
             port=options.port,
@@ -30,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             state_dir=options.state_dir,
             owner_fd=options.owner_fd,
             linger=options.linger,
+            faults=faults,
         )
     except OSError as error:
         sys.stderr.write(f"the local endpoint cannot listen on port {options.port}: {error.strerror}\n")
@@ -40,6 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _faults(path: Path | None) -> Sequence[Fault]:
+    if path is None:
+        return ()
+    from jobrunner.local.faults.document import load_faults  # noqa: PLC0415 - only who orders faults pays for pydantic
+
+    return load_faults(path)
 
 
 def _serve(foreground: Foreground, options: argparse.Namespace) -> None:
@@ -61,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", default=local_stage.REGION)
     parser.add_argument("--startup", type=_seconds, default=0.0, help="simulated seconds until RUNNING")
     parser.add_argument("--deprovision", type=_seconds, default=0.0, help="simulated seconds until STOPPED")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="faults on order, YAML or JSON; docs/faults.md")
     parser.add_argument("--state-dir", type=Path, help="where to register, so that others find this endpoint")
     parser.add_argument("--ready-fd", type=int, help="descriptor to write the endpoint's description to")
     parser.add_argument("--owner-fd", type=int, help="pipe whose end means that the owner has gone")

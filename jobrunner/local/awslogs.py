@@ -14,7 +14,15 @@ from jobrunner.local.log_chunk import SEPARATOR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobrunner.local.faults.held_lines import HeldLines
     from jobrunner.local.moto_state import MotoState
+
+#: Why a task does not start whose log group is missing.
+NO_LOG_GROUP: Final = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+    "failed to create Cloudwatch log stream: ResourceNotFoundException: "
+    "The specified log group does not exist. : exit status 1"
+)
 
 #: A longer line than this is split, as moby's copier does.
 MAX_LINE: Final = 16_384
@@ -88,11 +96,26 @@ def _continues(byte: int) -> bool:
 class AwsLogs:
     """The driver of one container.
 
+    Args:
+        moto: Has the groups and the streams.
+        options: Of the log configuration.
+        container: Its name.
+        task_id: The last part of the task's ARN.
+        held: Who holds lines back, if somebody ordered that.
+
     Raises:
         LogSetupError: The options are incomplete.
     """
 
-    def __init__(self, moto: MotoState, options: dict[str, Any], *, container: str, task_id: str) -> None:
+    def __init__(
+        self,
+        moto: MotoState,
+        options: dict[str, Any],
+        *,
+        container: str,
+        task_id: str,
+        held: HeldLines | None = None,
+    ) -> None:
         missing = [
             name for name in ("awslogs-group", "awslogs-region", "awslogs-stream-prefix") if not options.get(name)
         ]
@@ -102,6 +125,7 @@ class AwsLogs:
                 f"must specify a value for log opt '{missing[0]}'"
             )
         self._moto = moto
+        self._held = held
         self._region, self._group = str(options["awslogs-region"]), str(options["awslogs-group"])
         self._stream = f"{options['awslogs-stream-prefix']}/{container}/{task_id}"
         self._create = str(options.get("awslogs-create-group", "false")).lower() == "true"
@@ -115,11 +139,7 @@ class AwsLogs:
         if self._moto.log_group(self._region, self._group) is not None:
             return
         if not self._create:
-            raise LogSetupError(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
-                "failed to create Cloudwatch log stream: ResourceNotFoundException: "
-                "The specified log group does not exist. : exit status 1"
-            )
+            raise LogSetupError(NO_LOG_GROUP)
         self._moto.logs(self._region).ensure_log_group(self._group)
 
     def write(self, lines: bytes, count: int, now: int) -> None:
@@ -134,4 +154,7 @@ class AwsLogs:
         if stream is None:
             group.create_log_stream(self._stream)
             stream = group.streams[self._stream]
-        stream.log.append_lines(lines, count, now)
+        if self._held is None:
+            stream.log.append_lines(lines, count, now)
+        else:
+            self._held.write(stream.log, lines, now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jobrunner.core import local_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 #: What AmazonECSTaskExecutionRolePolicy allows; moto loads AWS's managed policies only when a variable says so.
 _EXECUTION_ACTIONS: Final = (
@@ -20,23 +20,28 @@ _EXECUTION_ACTIONS: Final = (
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 )
+#: What EventBridge Scheduler does for jobrunner: stop a task at its timeout, and start one with its roles.
+_SCHEDULER_ACTIONS: Final = ("ecs:StopTask", "ecs:RunTask", "iam:PassRole")
 
 
 def make_roles(region: str) -> None:
-    """The execution role and the task role; both trust ECS tasks."""
+    """The execution role and the task role, which trust ECS tasks, and the role that EventBridge Scheduler assumes."""
     del region  # IAM is global
+    _make_role(local_stage.EXECUTION_ROLE, "ecs-tasks.amazonaws.com", _EXECUTION_ACTIONS)
+    _make_role(local_stage.TASK_ROLE, "ecs-tasks.amazonaws.com", ())
+    _make_role(local_stage.SCHEDULER_ROLE, "scheduler.amazonaws.com", _SCHEDULER_ACTIONS)
+
+
+def _make_role(arn: str, trusted: str, actions: Sequence[str]) -> None:
     backend = importlib.import_module("moto.iam").iam_backends[local_stage.ACCOUNT_ID]["aws"]
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    document = _policy(trust)
-    for arn in (local_stage.EXECUTION_ROLE, local_stage.TASK_ROLE):
-        name = arn.rpartition("/")[2]
-        backend.create_role(name, document, "/", "", "jobrunner's local stage", [], "3600", None)
-    allowed = {"Effect": "Allow", "Action": list(_EXECUTION_ACTIONS), "Resource": "*"}
-    backend.put_role_policy(local_stage.EXECUTION_ROLE.rpartition("/")[2], "execution", _policy(allowed))
+    name = arn.rpartition("/")[2]
+    if any(role.name == name for role in backend.roles.values()):
+        return  # of another endpoint of this process: they share moto's state
+    trust = {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}
+    backend.create_role(name, _policy(trust), "/", "", "jobrunner's local stage", [], "3600", None)
+    if actions:
+        allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        backend.put_role_policy(name, name.rpartition("-")[2], _policy(allowed))
 
 
 def _policy(statement: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import signal
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jobrunner.local.output import Output
@@ -14,7 +15,7 @@ from jobrunner.local.processes import Process, SpawnError, SupervisorLostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jobrunner.local.awslogs import AwsLogs
+    from jobrunner.local.output import Sink
     from jobrunner.local.task import Container
 
 _DEFAULT_STOP_TIMEOUT = 30.0
@@ -34,13 +35,26 @@ class StartFailedError(Exception):
     """A container cannot be started; the text is the reason, as ECS words it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What ECS says of a container's end, whatever its process says.
+
+    Attributes:
+        exit_code: None when there is none.
+        reason: None when there is none.
+    """
+
+    exit_code: int | None
+    reason: str | None = None
+
+
 class ContainerRun:
     """Runs one container.
 
     Args:
         container: What to run; its status, exit code and reason are kept up to date.
         others: All containers of the task by name, this one among them.
-        driver: Where its output goes.
+        driver: Where its output goes; None discards it.
         environment: Of its process.
         workdir: Where relative paths begin, and where it runs if the definition names no directory.
         changed: Called after each change of the container.
@@ -52,7 +66,7 @@ class ContainerRun:
         others: Mapping[str, ContainerRun],
         *,
         spawner: Spawner,
-        driver: AwsLogs | None,
+        driver: Sink | None,
         environment: Mapping[str, str],
         workdir: str,
         changed: Callable[[], None],
@@ -66,6 +80,8 @@ class ContainerRun:
         self._changed = changed
         self._process: Process | None = None
         self._stopping = False
+        self._stop_signal = signal.SIGTERM
+        self._ending: Ending | None = None
         self.started = asyncio.Event()
         self.healthy = asyncio.Event()
         self.ended = asyncio.Event()
@@ -127,7 +143,7 @@ class ContainerRun:
         self.started.set()
         self._changed()
         if self._stopping:
-            self._spawner.signal(self._process, signal.SIGTERM)
+            self._spawner.signal(self._process, self._stop_signal)
         checks = asyncio.create_task(self._check_health())
         try:
             status = await self._process.exited
@@ -139,6 +155,9 @@ class ContainerRun:
             # The promise of this endpoint: a line is readable before the exit code of its container is seen.
             output.finish()
         self.container.exit_code = status
+        if self._ending is not None:
+            self.container.exit_code = self._ending.exit_code
+            self.container.reason = self._ending.reason
 
     async def _spawn(self, output: Output) -> Process:
         definition = self.container.definition
@@ -204,6 +223,20 @@ class ContainerRun:
             self._changed()
 
     # -- the end -----------------------------------------------------------------------------------------------
+
+    def expect(self, ending: Ending) -> bool:
+        """Say something else of its end than its process does; False if it has ended already."""
+        if self.ended.is_set():
+            return False
+        self._ending = ending
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, without a SIGTERM before; what has not started does not start any more."""
+        self._stopping = True
+        self._stop_signal = signal.SIGKILL
+        if self._process is not None and not self.ended.is_set():
+            self._spawner.signal(self._process, signal.SIGKILL)
 
     async def stop(self) -> None:
         """SIGTERM, after the stop timeout SIGKILL, each to the whole group; containers that depend on it go first."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jobrunner.local import checks
+from jobrunner.local.faults.subject import Subject
 from jobrunner.local.orders import make_tasks
+from jobrunner.local.task import Task
 from jobrunner.local.tokens import Tokens
 from jobrunner.local.wire import ApiError, Reply, dumps, json_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from jobrunner.local.faults.book import FaultBook
     from jobrunner.local.moto_state import MotoState
-    from jobrunner.local.task import Task
     from jobrunner.local.wire import Request
 
 _PREFIX: Final = "AmazonEC2ContainerServiceV20141113."
@@ -29,6 +33,23 @@ class Engine(Protocol):
 
     def stop(self, task: Task, reason: str) -> None:
         """Ask a task to stop; its `desiredStatus` is STOPPED when this returns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement(Collection[Task]):
+    """What became of a RunTask call: the tasks that were placed, and `failures[]` for those that were not."""
+
+    tasks: list[Task]
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __contains__(self, task: object) -> bool:
+        return task in self.tasks
 
 
 class TaskStore:
@@ -70,12 +91,15 @@ class TaskStore:
 class EcsApi:
     """The operations on tasks."""
 
-    def __init__(self, moto: MotoState, engine: Engine, store: TaskStore, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, moto: MotoState, engine: Engine, store: TaskStore, clock: Callable[[], float], faults: FaultBook
+    ) -> None:
         self._moto = moto
         self._engine = engine
         self._store = store
         self._clock = clock
-        self._tokens = Tokens(clock)
+        self._faults = faults
+        self._tokens: Tokens[Placement] = Tokens(clock)
         self.operations = {
             _PREFIX + "RunTask": self.run_task,
             _PREFIX + "StopTask": self.stop_task,
@@ -91,17 +115,34 @@ class EcsApi:
         token = asked.get("clientToken")
         fresh: list[bytes] = []  # the first answer shows PROVISIONING, however quickly the tasks go on
 
-        def start() -> list[Task]:
+        def start() -> Placement:
             definition = checks.check_definition(self._moto.definition(request.region, asked["taskDefinition"]))
-            tasks = make_tasks(asked, cluster, definition, region=request.region, now=self._clock())
-            fresh.extend(task.described(with_tags=True) for task in tasks)
-            self._store.add(tasks)
-            for task in tasks:
+            placed = self._place(make_tasks(asked, cluster, definition, region=request.region, now=self._clock()))
+            fresh.extend(task.described(with_tags=True) for task in placed)
+            self._store.add(placed)
+            for task in placed:
                 self._engine.start(task)
-            return tasks
+            return placed
 
-        tasks = start() if token is None else self._tokens.once(cluster.arn, token, asked, start)
-        return _answer(fresh or [task.described(with_tags=True) for task in tasks], [])
+        placed = start() if token is None else self._tokens.once(cluster.arn, token, asked, start)
+        return _answer(fresh or [task.described(with_tags=True) for task in placed], placed.failures)
+
+    def _place(self, tasks: list[Task]) -> Placement:
+        """All tasks, except those that were ordered to fail; of a failure there is no task, and no event."""
+        if not self._faults.ordered:
+            return Placement(tasks=tasks)
+        placed, failures = [], []
+        for task in tasks:
+            subject = Subject.of(task)
+            failure = self._faults.deal("placement", subject, f"RunTask {task.family}")
+            if failure is not None and failure.strike():
+                failures.append({"reason": failure.fault.text})
+                continue
+            missing = self._faults.deal("missing", subject, task.arn)
+            if missing is not None:
+                task.faults["missing"] = missing
+            placed.append(task)
+        return Placement(tasks=placed, failures=failures)
 
     def stop_task(self, request: Request) -> Reply:
         """Ask one task to stop. One that has stopped already is answered as it is."""
@@ -126,7 +167,7 @@ class EcsApi:
         found, failures = [], []
         for name in names:
             task = self._store.find(request.region, cluster.name, name)
-            if task is None:
+            if task is None or (task.faults and self._is_missing(task)):
                 arn = name if name.startswith("arn:") else f"{_task_prefix(cluster.arn)}/{name}"
                 failures.append({"arn": arn, "reason": "MISSING"})
             else:
@@ -152,12 +193,19 @@ class EcsApi:
         arns = [
             task.arn
             for task in tasks
-            if task.id > after and all(getattr(task, name) == value for name, value in conditions)
+            if task.id > after
+            and all(getattr(task, name) == value for name, value in conditions)
+            and not (task.faults and self._is_missing(task))
         ]
         answer: dict[str, Any] = {"taskArns": arns[:limit]}
         if len(arns) > limit:
             answer["nextToken"] = arns[limit - 1].rpartition("/")[2]
         return json_reply(answer)
+
+    def _is_missing(self, task: Task) -> bool:
+        """Whether somebody ordered that the task be not known yet."""
+        missing = task.faults.get("missing")
+        return missing is not None and missing.fault.hides(self._clock() - task.created_at) and missing.strike()
 
     def _cluster(self, request: Request, asked: dict[str, Any]) -> Any:
         cluster = self._moto.cluster(request.region, asked.get("cluster") or "default")

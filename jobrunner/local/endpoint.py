@@ -17,9 +17,12 @@ from jobrunner.local.ecs_api import EcsApi, TaskStore
 from jobrunner.local.ecs_beside import EcsBeside
 from jobrunner.local.engine import TaskEngine
 from jobrunner.local.events import TaskEvents
+from jobrunner.local.faults import answering, view
+from jobrunner.local.faults.book import FaultBook
 from jobrunner.local.logs_api import LogsApi
 from jobrunner.local.moto_state import MotoState
 from jobrunner.local.registry import EndpointInfo, connection_for
+from jobrunner.local.scheduler import Scheduler
 from jobrunner.local.server import Server
 from jobrunner.local.task_run import Surroundings
 from jobrunner.local.wire import ApiError, DropConnectionError, Reply, Request, error_reply, json_reply
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jobrunner.core.connection import Connection
+    from jobrunner.local.faults.values import Fault
 
     #: Looks at a request before anything else; an answer of its own, or None to let it pass. May raise
     #: DropConnectionError to close the connection, or ApiError.
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
 
 _META: Final = "/_jobrunner/"
 _log = logging.getLogger(__name__)
+
+
+def _nobody() -> Reply | None:
+    return None
 
 
 class Endpoint:
@@ -46,7 +54,11 @@ class Endpoint:
         region: Of the built-in cluster, network and roles. Requests for every region are served.
         startup: Simulated seconds from RunTask to RUNNING.
         deprovision: Simulated seconds from the containers' end to STOPPED.
-        interceptors: Look at each request first; the place for faults on order.
+        interceptors: Look at each request first.
+        faults: What is to go wrong, from the beginning.
+
+    Attributes:
+        faults: What is to go wrong: `order()`, `clear()`, `struck`.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class Endpoint:
         startup: float = 0.0,
         deprovision: float = 0.0,
         interceptors: Sequence[Interceptor] = (),
+        faults: Iterable[Fault] = (),
     ) -> None:
         self.id = uuid.uuid4().hex
         self.region = region
@@ -66,6 +79,7 @@ class Endpoint:
         self.owned = False
         self.last_request = time.monotonic()
         self.interceptors = list(interceptors)
+        self.faults = FaultBook(faults)
         self.moto = MotoState(region)
         self.store = TaskStore()
         self._server = Server(self, port)
@@ -79,14 +93,18 @@ class Endpoint:
             moto=self.moto,
             clock=time.time,
             published=self.events.publish,
+            forget=self.store.forget,
+            faults=self.faults,
         )
         self.engine = TaskEngine(around, self.store, self._idle)
-        ecs = EcsApi(self.moto, self.engine, self.store, time.time)
+        self.faults.listen(self.engine.reconsider)
+        ecs = EcsApi(self.moto, self.engine, self.store, time.time, self.faults)
         self._operations: dict[str, Callable[[Request], Reply | None]] = {
             **ecs.operations,
             **EcsBeside(self.moto, self.store).operations,
             **LogsApi(self.moto).operations,
         }
+        self._scheduler = Scheduler(self.answer, time.time)
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=self.moto.load, name="moto", daemon=True),
@@ -100,6 +118,8 @@ class Endpoint:
     def close(self) -> None:
         """Stop listening, end the tasks, and kill what is left of them."""
         self._server.shutdown()
+        self.faults.close()
+        self._scheduler.close()
         self.engine.close()
         self.events.close()
         self._server.server_close()
@@ -117,6 +137,8 @@ class Endpoint:
             workdir=self.workdir,
             started_at=self.started_at,
             owned=self.owned,
+            late_logs=self.faults.late_logs,
+            late_tasks=self.faults.late_tasks,
         )
 
     @property
@@ -129,15 +151,25 @@ class Endpoint:
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    def answer(self, request: Request) -> Reply | None:
-        """The reply, or None if moto has it."""
+    def answer(self, request: Request, behind: Callable[[], Reply | None] = _nobody) -> Reply | None:
+        """The reply to a request.
+
+        Args:
+            request: The request.
+            behind: Answers what is moto's; without it, that has no answer.
+
+        Raises:
+            DropConnectionError: The connection is to be closed without a reply.
+        """
         self.last_request = time.monotonic()
         try:
             for intercept in self.interceptors:
                 reply = intercept(request)
                 if reply is not None:
                     return reply
-            return self._own(request)
+            if self.faults.ordered and not _is_ours(request):
+                return answering.answer(self.faults, self.store, request, lambda: self._execute(request, behind))
+            return self._execute(request, behind)
         except ApiError as error:
             return error_reply(error)
         except DropConnectionError:
@@ -145,12 +177,21 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - a defect here is the client's 500, not a connection that breaks
             return _failure(request.target or request.path, error)
 
+    def _execute(self, request: Request, behind: Callable[[], Reply | None]) -> Reply | None:
+        """Execute a request as if no fault were ordered; a refusal is a reply too."""
+        try:
+            return self._own(request) or behind()
+        except ApiError as error:
+            return error_reply(error)
+
     def _own(self, request: Request) -> Reply | None:
         operation = self._operations.get(request.target)
         if operation is not None:
             return operation(request)
+        if request.service == "scheduler":
+            return self._scheduler.answer(request)
         if request.path.startswith(_META):
-            return self._meta(request.path.removeprefix(_META))
+            return self._meta(request)
         if request.path.startswith(metadata.PREFIX) and not request.service:
             return metadata.describe(self.store, request.path)
         return None
@@ -167,7 +208,10 @@ class Endpoint:
         start_response(f"{reply.status} Error", [("Content-Type", reply.content_type), *reply.headers])
         return [reply.body]
 
-    def _meta(self, name: str) -> Reply:
+    def _meta(self, request: Request) -> Reply:
+        name = request.path.removeprefix(_META)
+        if name == "faults":
+            return view.answer(self.faults, request)
         if name == "health":
             return json_reply({"status": "ok"})
         if name == "endpoint":
@@ -181,6 +225,11 @@ class Endpoint:
                 }
             )
         return json_reply({"message": f"There is no {_META}{name}"}, status=404)
+
+
+def _is_ours(request: Request) -> bool:
+    """Whether no fault concerns the request: whoever orders faults, or asks for a task's metadata, calls no AWS."""
+    return request.path.startswith((_META, metadata.PREFIX)) and not request.service
 
 
 def _failure(what: str, error: Exception) -> Reply:

@@ -66,6 +66,10 @@ class TaskEngine:
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result()
 
+    def reconsider(self) -> None:
+        """Deal what has just been ordered to the tasks that run, those that began first before the others."""
+        self._loop.call_soon_threadsafe(self._draw_all)
+
     def close(self) -> None:
         """Ask everything to stop, wait a little, then kill what is left and end the thread."""
         asyncio.run_coroutine_threadsafe(self._stop_all(), self._loop).result()
@@ -80,7 +84,12 @@ class TaskEngine:
     def _begin(self, task: Task) -> None:
         run = TaskRun(task, self._around, self)
         self._runs[task.id] = run
+        run.fate.draw()
         self._keep(self._live(run))
+
+    def _draw_all(self) -> None:
+        for run in self._runs.values():
+            run.fate.draw()
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         """The loop itself holds tasks weakly only."""

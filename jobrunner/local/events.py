@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import heapq
+import itertools
 import json
 import logging
 import queue
 import sys
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jobrunner.core import local_stage
 
@@ -31,61 +33,108 @@ _TIMES: Final = (
     "executionStoppedAt",
     "stoppedAt",
 )
+_AT_ONCE: Final = (0.0,)
 #: DescribeTasks has them, the events do not (developer guide, "Amazon ECS task state change events").
 _NOT_IN_EVENTS: Final = ("healthStatus", "platformFamily")
 
 
+class _Item(NamedTuple):
+    """A change of a task that is to be announced: when, in which order, and what."""
+
+    due: float
+    number: int
+    at: float
+    event_id: str
+    region: str
+    snapshot: bytes
+
+
 class TaskEvents:
-    """Delivers events from a thread of its own, in order, so that no target can delay a task."""
+    """Delivers events from a thread of its own, in order unless it is told otherwise, so that no target delays a task.
+
+    Args:
+        moto: Has the rules.
+        clock: Seconds since 1970.
+    """
 
     def __init__(self, moto: MotoState, clock: Callable[[], float]) -> None:
         self._moto = moto
         self._clock = clock
-        self._queue: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._deliver_all, name="events", daemon=True)
         self._thread.start()
 
     def publish(self, task: Task) -> None:
         """Announce a change of a task. Without a rule anywhere it costs next to nothing."""
-        if "moto.events.models" in sys.modules:
-            self._queue.put((task.region, task.snapshot))
+        if "moto.events.models" not in sys.modules:
+            return
+        now, event_id = self._clock(), str(uuid.uuid4())
+        for delay in _delays(task) if task.faults else _AT_ONCE:
+            self._queue.put(_Item(now + delay, next(self._numbers), now, event_id, task.region, task.snapshot))
 
     def close(self) -> None:
-        """Deliver what is waiting, and end."""
+        """Deliver what is waiting, also what is not due yet, and end."""
         self._queue.put(None)
         self._thread.join()
 
     def _deliver_all(self) -> None:
-        while (item := self._queue.get()) is not None:
-            region, snapshot = item
-            rules = self._rules(region)
-            if not rules:
+        late: list[_Item] = []
+        while True:
+            try:
+                item = self._queue.get(timeout=max(0.0, late[0].due - self._clock()) if late else None)
+            except queue.Empty:
+                self._deliver(heapq.heappop(late))
                 continue
-            event = self._event(region, json.loads(snapshot))
-            for rule in rules:
-                try:
-                    _send(rule, event)
-                except Exception as error:  # noqa: BLE001 - one target's trouble must not cost the others their event
-                    _log.warning("rule %s: an event could not be delivered: %r", rule.name, error)
+            if item is None:
+                break
+            if item.due > item.at:
+                heapq.heappush(late, item)
+            else:
+                self._deliver(item)
+        for item in sorted(late):
+            self._deliver(item)
+
+    def _deliver(self, item: _Item) -> None:
+        rules = self._rules(item.region)
+        if not rules:
+            return
+        event = self._event(item)
+        for rule in rules:
+            try:
+                _send(rule, event)
+            except Exception as error:  # noqa: BLE001 - one target's trouble must not cost the others their event
+                _log.warning("rule %s: an event could not be delivered: %r", rule.name, error)
 
     def _rules(self, region: str) -> list[Any]:
         backends = sys.modules["moto.events.models"].events_backends
         bus = backends[local_stage.ACCOUNT_ID][region].event_buses["default"]
         return [rule for rule in list(bus.rules.values()) if rule.state == "ENABLED" and rule.targets]
 
-    def _event(self, region: str, task: dict[str, Any]) -> dict[str, Any]:
-        now = self._clock()
+    def _event(self, item: _Item) -> dict[str, Any]:
+        task = json.loads(item.snapshot)
         return {
             "version": "0",
-            "id": str(uuid.uuid4()),
+            "id": item.event_id,
             "detail-type": "ECS Task State Change",
             "source": "aws.ecs",
             "account": local_stage.ACCOUNT_ID,
-            "time": now,  # moto makes text of it
-            "region": region,
+            "time": item.at,  # moto makes text of it
+            "region": item.region,
             "resources": [task["taskArn"]],
-            "detail": _detail(task, now),
+            "detail": _detail(task, item.at),
         }
+
+
+def _delays(task: Task) -> list[float]:
+    """How late each copy of an event is sent, as somebody ordered."""
+    delays = [0.0]
+    late, doubled = task.faults.get("late events"), task.faults.get("doubled events")
+    if late is not None and late.fault.touches(task.last_status, task.version) and late.strike():
+        delays = [late.fault.seconds]
+    if doubled is not None and doubled.fault.touches(task.last_status, task.version) and doubled.strike():
+        delays.append(delays[0] + doubled.fault.seconds)
+    return delays
 
 
 def _send(rule: Any, event: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import time
@@ -15,8 +16,13 @@ from jobrunner.local.endpoint import Endpoint
 from jobrunner.local.registry import EndpointInfo, register
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from jobrunner.local.faults.values import Fault
+
+_OPEN_FILES = 65_535
 
 
 class Foreground:
@@ -32,6 +38,7 @@ class Foreground:
         owner_fd: A pipe whose end means that the owner has gone. A line `linger SECONDS` in it means that the end is
             no longer the owner's.
         linger: End by itself after so many seconds without tasks and requests; None means never.
+        faults: What is to go wrong, from the beginning.
     """
 
     def __init__(
@@ -45,9 +52,13 @@ class Foreground:
         state_dir: Path | None,
         owner_fd: int | None,
         linger: float | None,
+        faults: Sequence[Fault] = (),
     ) -> None:
         orphans.adopt()
-        self._endpoint = Endpoint(port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision)
+        allow_many_files()
+        self._endpoint = Endpoint(
+            port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision, faults=faults
+        )
         self._owner = owner_fd
         self._linger = linger
         self._state_dir = state_dir
@@ -121,3 +132,14 @@ class Foreground:
         os.close(owner)
         self._register()  # it is nobody's own any more
         return True
+
+
+def allow_many_files() -> None:
+    """Let a thousand tasks run at once: each has a pipe here, and a login's usual limit is 1,024 open files.
+
+    The containers inherit it; on Fargate theirs is 65,535 ("Task definition differences for Fargate").
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -19,6 +19,8 @@ from jobrunner.local.log_chunk import SEPARATOR, Chunk
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from jobrunner.local.faults.held_lines import HeldLines
+
 #: A GetLogEvents or FilterLogEvents page holds no more events than this, and no more bytes of messages.
 PAGE_EVENTS: Final = 10_000
 PAGE_BYTES: Final = 1_048_576
@@ -56,9 +58,14 @@ class Page:
 
 
 class EventLog:
-    """The events of one stream, sorted by timestamp, then by arrival. Safe from several threads."""
+    """The events of one stream, sorted by timestamp, then by arrival. Safe from several threads.
+
+    Attributes:
+        held: Who holds back lines of this stream, if somebody ordered that.
+    """
 
     def __init__(self) -> None:
+        self.held: HeldLines | None = None
         self._lock = threading.Lock()
         self._chunks: list[Chunk] = []
         self._firsts: list[int] = []  # index of the first event of each chunk

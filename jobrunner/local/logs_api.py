@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +19,14 @@ from jobrunner.local.wire import ApiError, Reply, dumps, json_reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobrunner.local.faults.held_lines import HeldLines
     from jobrunner.local.log_store import Event, Page
     from jobrunner.local.moto_state import MotoState
     from jobrunner.local.streams import Stream
     from jobrunner.local.wire import Request
 
-_TOKEN: Final = re.compile(r"([fb])/(\d{20})(\d{36})/s")
-_FILTER_TOKEN: Final = re.compile(r"(\d{20})(\d{12})(\d{24})")
+_TOKEN: Final = re.compile(r"([fb])/(\d{20})(\d{10})(\d{26})/s")
+_FILTER_TOKEN: Final = re.compile(r"(\d{20})(\d{12})(\d{10})(\d{14})")
 
 #: PutLogEvents: events of a batch, its bytes with 26 for each event, and the hours that it may span.
 _BATCH_EVENTS: Final = 10_000
@@ -71,14 +73,16 @@ class LogsApi:
         window = (asked.get("startTime"), asked.get("endTime"))
         token = asked.get("nextToken")
         if token is None:
-            page = _first_page(stream, bool(asked.get("startFromHead")), limit, window)
+            direction, position, empty = "f" if asked.get("startFromHead") else "b", None, 0
         else:
-            direction, position = _parse_token(token)
-            read = stream.log.forward if direction == "f" else stream.log.backward
-            page = read(position, limit, *window)
+            direction, position, empty = _parse_token(token)
+        log = stream.current()
+        page = (log.forward if direction == "f" else log.backward)(position, limit, *window)
+        if log.held is not None and direction == "f":
+            page, empty = _behind_empty_pages(log.held, page, empty)
         body = b'{"events":[%b],"nextForwardToken":"%b","nextBackwardToken":"%b"}' % (
             page.body,
-            _token("f", page.after),
+            _token("f", page.after, empty),
             _token("b", page.before),
         )
         return Reply(body=body)
@@ -93,7 +97,8 @@ class LogsApi:
         limit, end = _limit(asked), asked.get("endTime")
         found: list[dict[str, Any]] = []
         size, last, more = 0, None, False
-        for key, stream, event in _merged(streams, asked.get("nextToken"), asked.get("startTime")):
+        after, empty = _parse_filter_token(asked.get("nextToken"))
+        for key, stream, event in _merged(streams, after, asked.get("startTime")):
             if end is not None and event.timestamp > end:
                 break
             text = event.message.decode()
@@ -104,6 +109,8 @@ class LogsApi:
                     break
                 found.append(_filtered(key, stream, event, text))
             last = key
+        if found and any(stream.log.held is not None and stream.log.held.empty_page(empty) for stream in streams):
+            found, last, more = [], _key(*(after or (0, 0, 0)), empty=empty + 1), True
         answer: dict[str, Any] = {"events": found, "searchedLogStreams": []}
         if more and last is not None:
             answer["nextToken"] = last
@@ -169,20 +176,25 @@ def _limit(asked: dict[str, Any]) -> int:
     return int(limit)
 
 
-def _first_page(stream: Stream, from_head: bool, limit: int, window: tuple[int | None, int | None]) -> Page:  # noqa: FBT001 - private
-    return stream.log.forward(None, limit, *window) if from_head else stream.log.backward(None, limit, *window)
+def _token(direction: str, position: Position, empty: int = 0) -> bytes:
+    """56 digits, as AWS's own tokens have. Each empty page that was ordered at a position makes another token of it."""
+    return f"{direction}/{position.timestamp:020d}{empty:010d}{position.ordinal:026d}/s".encode()
 
 
-def _token(direction: str, position: Position) -> bytes:
-    """56 digits, as AWS's own tokens have."""
-    return f"{direction}/{position.timestamp:020d}{position.ordinal:036d}/s".encode()
-
-
-def _parse_token(token: str) -> tuple[str, Position]:
+def _parse_token(token: str) -> tuple[str, Position | None, int]:
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise ApiError("InvalidParameterException", "The specified nextToken is invalid.")
-    return found[1], Position(int(found[2]), int(found[3]))
+    return found[1], Position(int(found[2]), int(found[4])), int(found[3])
+
+
+def _behind_empty_pages(held: HeldLines, page: Page, empty: int) -> tuple[Page, int]:
+    """The page, or one of the empty pages that were ordered before it, and how many there have been."""
+    if not page.body:
+        return page, empty  # the end: the token that was asked with
+    if held.empty_page(empty):
+        return replace(page, body=b"", after=page.before), empty + 1
+    return page, 0
 
 
 def _check_batch(events: list[dict[str, Any]]) -> None:
@@ -221,28 +233,34 @@ def _split_by_age(events: list[dict[str, Any]], now: int) -> tuple[list[dict[str
     return events[old : len(events) - new], rejected
 
 
-def _merged(streams: list[Stream], token: str | None, start_time: int | None) -> Iterator[tuple[str, Stream, Event]]:
-    """The events of all streams in time order, with a key that is the event's id; those behind a token only."""
-    after = _parse_filter_token(token)
+def _merged(
+    streams: list[Stream], after: tuple[int, int, int] | None, start_time: int | None
+) -> Iterator[tuple[str, Stream, Event]]:
+    """The events of all streams in time order, with a key that is the event's id; those behind a key only."""
 
     def of(stream: Stream) -> Iterator[tuple[tuple[int, int, int], Stream, Event]]:
         begin = start_time if after is None else max(after[0], start_time or 0)
-        for event in stream.log.events(start_time=begin):
+        for event in stream.current().events(start_time=begin):
             key = (event.timestamp, stream.number, event.ordinal)
             if after is None or key > after:
                 yield key, stream, event
 
     for key, stream, event in heapq.merge(*map(of, streams), key=lambda found: found[0]):
-        yield f"{key[0]:020d}{key[1]:012d}{key[2]:024d}", stream, event
+        yield _key(*key), stream, event
 
 
-def _parse_filter_token(token: str | None) -> tuple[int, int, int] | None:
+def _key(timestamp: int, stream: int, ordinal: int, *, empty: int = 0) -> str:
+    """56 digits, as an event's id has; as a token, also with the number of empty pages that were ordered there."""
+    return f"{timestamp:020d}{stream:012d}{empty:010d}{ordinal:014d}"
+
+
+def _parse_filter_token(token: str | None) -> tuple[tuple[int, int, int] | None, int]:
     if token is None:
-        return None
+        return None, 0
     found = _FILTER_TOKEN.fullmatch(token)
     if found is None:
         raise ApiError("InvalidParameterException", "The specified nextToken is invalid.")
-    return int(found[1]), int(found[2]), int(found[3])
+    return (int(found[1]), int(found[2]), int(found[4])), int(found[3])
 
 
 def _filtered(key: str, stream: Stream, event: Event, text: str) -> dict[str, Any]:

@@ -7,14 +7,21 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from jobrunner.local.awslogs import AwsLogs, LineSplitter
+from jobrunner.local.awslogs import LineSplitter
 
 if TYPE_CHECKING:
     import asyncio
 
 _PIPE_BYTES = 262_144
+
+
+class Sink(Protocol):
+    """Who gets the lines: a log driver."""
+
+    def write(self, lines: bytes, count: int, now: int) -> None:
+        """Take lines, joined by `log_chunk.SEPARATOR`, that were written now (milliseconds)."""
 
 
 class Output:
@@ -25,7 +32,7 @@ class Output:
         driver: Gets the lines; None discards them.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, driver: AwsLogs | None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, driver: Sink | None) -> None:
         self._loop = loop
         self._driver = driver
         self._splitter = LineSplitter(self._emit)

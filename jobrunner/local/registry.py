@@ -7,12 +7,12 @@ import json
 import os
 import shlex
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobrunner.core.connection import Connection
+from jobrunner.core.connection import LOG_SETTLE_SECONDS, TASK_SETTLE_SECONDS, Connection
 from jobrunner.local.environment import ACCESS_KEY_ID, SECRET_ACCESS_KEY, client_environment
 
 #: An endpoint on this machine answers in a millisecond; a busy one may need longer.
@@ -36,6 +36,8 @@ class EndpointInfo:
         workdir: Where its containers run.
         started_at: Seconds since 1970.
         owned: It ends with another process, which started it for itself.
+        late_logs: Somebody ordered that lines become readable late.
+        late_tasks: Somebody ordered that tasks be unknown at first.
     """
 
     id: str
@@ -45,6 +47,8 @@ class EndpointInfo:
     workdir: str
     started_at: float
     owned: bool = False
+    late_logs: bool = False
+    late_tasks: bool = False
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -68,15 +72,17 @@ def connection_for(info: EndpointInfo) -> Connection:
 
     `log_settle` is 0: every line that a container wrote is readable before any answer shows its exit code.
     `task_settle` is 0: a task that RunTask has returned is known to every later call.
+    Where somebody ordered faults that break these promises, both are what they are on AWS.
     """
     return Connection(
         region=info.region,
         endpoint_url=info.url,
         access_key_id=ACCESS_KEY_ID,
         secret_access_key=SECRET_ACCESS_KEY,
-        log_settle=0.0,
-        task_settle=0.0,
+        log_settle=LOG_SETTLE_SECONDS if info.late_logs else 0.0,
+        task_settle=TASK_SETTLE_SECONDS if info.late_tasks else 0.0,
         patience=_PATIENCE,
+        quotas=False,
         endpoint_id=info.id,
     )
 
@@ -111,8 +117,9 @@ def endpoints(state_dir: Path) -> list[EndpointInfo]:
             info = EndpointInfo.parse(json.loads(path.read_text()))
         except (OSError, ValueError):
             info = None
-        if info is not None and is_alive(info):
-            found.append(info)
+        living = None if info is None else living_as(info)
+        if living is not None:
+            found.append(living)
         else:
             path.unlink(missing_ok=True)
     return sorted(found, key=lambda info: info.started_at, reverse=True)
@@ -133,12 +140,15 @@ def discover(state_dir: Path, *, endpoint_id: str | None = None, owned: bool = F
     return None
 
 
-def is_alive(info: EndpointInfo) -> bool:
-    """Whether this very endpoint answers: its process lives, and what listens at its address says its id."""
+def living_as(info: EndpointInfo) -> EndpointInfo | None:
+    """What this very endpoint is like now; None if it has gone.
+
+    It lives if its process does, and what listens at its address says its id.
+    """
     try:
         os.kill(info.pid, 0)
     except ProcessLookupError:
-        return False
+        return None
     except PermissionError:
         pass
     address = urlsplit(info.url)
@@ -147,7 +157,10 @@ def is_alive(info: EndpointInfo) -> bool:
         connection.request("GET", "/_jobrunner/endpoint")
         document = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
-        return False
+        return None
     finally:
         connection.close()
-    return isinstance(document, dict) and document.get("id") == info.id
+    if not isinstance(document, dict) or document.get("id") != info.id:
+        return None
+    # What has been ordered since it registered.
+    return replace(info, late_logs=bool(document.get("late_logs")), late_tasks=bool(document.get("late_tasks")))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import socket
+from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.serving import DechunkedInput, ThreadedWSGIServer, WSGIRequestHandler
 
 from jobrunner.local.wire import DropConnectionError, Reply, Request, scope
 
@@ -32,8 +33,8 @@ class Front(Protocol):
 
     region: str
 
-    def answer(self, request: Request) -> Reply | None:
-        """The reply, or None if the WSGI application has it. May raise DropConnectionError."""
+    def answer(self, request: Request, behind: Callable[[], Reply]) -> Reply | None:
+        """The reply; `behind` gives that of the WSGI application. May raise DropConnectionError."""
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application behind."""
@@ -60,19 +61,27 @@ class _Handler(WSGIRequestHandler):
             self._dispatch()
 
     def _dispatch(self) -> None:
-        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        if chunked:  # uploads, to services that only moto knows
-            self.run_wsgi()
-            return
-        length = self.headers.get("Content-Length", "0")
-        self._body = self.rfile.read(int(length)) if length.isdecimal() else b""
         try:
-            reply = self.server.front.answer(self._request())
-        except DropConnectionError:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self._body = self._read_body()
+        except OSError:  # chunks that are none
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return
-        self._send(self._application() if reply is None else reply)
+        try:
+            reply = self.server.front.answer(self._request(), self._application)
+        except DropConnectionError:
+            reply = None
+        if reply is None:
+            self.close_connection = True
+            with suppress(OSError):  # the client may have gone before
+                self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self._send(reply)
+
+    def _read_body(self) -> bytes:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return DechunkedInput(cast("IO[bytes]", self.rfile)).readall() or b""
+        length = self.headers.get("Content-Length", "0")
+        return self.rfile.read(int(length)) if length.isdecimal() else b""
 
     def _application(self) -> Reply:
         """The answer of the WSGI application, whole: werkzeug's own way to it closes every connection."""

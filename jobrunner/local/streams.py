@@ -41,12 +41,18 @@ class Stream(_MotoStream):  # type: ignore[misc]  # moto is not typed
         self.number = next(_numbers)
         super().__init__(log_group, name)
 
+    def current(self) -> EventLog:
+        """The events that are readable now."""
+        if self.log.held is not None:
+            self.log.held.release(self.log, now_millis())
+        return self.log
+
     @property
     def events(self) -> list[Any]:
         """The events as moto's objects, for its Insights queries and exports."""
         return [
             models.LogEvent(event.ingestion, {"timestamp": event.timestamp, "message": event.message.decode()})
-            for event in self.log.events()
+            for event in self.current().events()
         ]
 
     @events.setter
@@ -64,13 +70,14 @@ class Stream(_MotoStream):  # type: ignore[misc]  # moto is not typed
 
     def to_describe_dict(self) -> dict[str, Any]:
         """The stream as DescribeLogStreams shows it."""
+        log = self.current()
         described = {
             "arn": self.arn,
             "creationTime": int(unix_time_millis(self.creation_time)),
             "logStreamName": self.log_stream_name,
             "storedBytes": self.stored_bytes,
         }
-        if len(self.log):
+        if len(log):
             described["firstEventTimestamp"] = self.log.first_timestamp
             described["lastEventTimestamp"] = self.log.last_timestamp
             described["lastIngestionTime"] = self.log.last_ingestion

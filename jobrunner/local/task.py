@@ -6,9 +6,12 @@ import itertools
 import random
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobrunner.local.wire import dumps
+
+if TYPE_CHECKING:
+    from jobrunner.local.faults.book import Deal
 
 _addresses = itertools.count(1)
 
@@ -49,7 +52,11 @@ class Container:
 
 @dataclass(kw_only=True)
 class Task:
-    """One task. Only the event loop's thread changes it; `publish()` makes a change visible to readers."""
+    """One task. Only the event loop's thread changes it; `publish()` makes a change visible to readers.
+
+    Attributes:
+        faults: What has been ordered for it, by group; empty unless somebody ordered something.
+    """
 
     id: str
     arn: str
@@ -80,6 +87,7 @@ class Task:
     connectivity: str | None = None
     version: int = 0
     attachment: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, Deal] = field(default_factory=dict)
     # What readers see: replaced as a whole, never changed.
     snapshot: bytes = b""
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobrunner.local.awslogs import AwsLogs, LogSetupError
-from jobrunner.local.container_run import ContainerRun
+from jobrunner.local.container_run import ContainerRun, Ending
 from jobrunner.local.environment import container_environment
+from jobrunner.local.faults.fate import Fate
 from jobrunner.local.secrets import SecretError, read_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobrunner.local.container_run import Spawner
+    from jobrunner.local.faults.book import FaultBook
     from jobrunner.local.moto_state import MotoState
     from jobrunner.local.task import Container, Task
 
@@ -37,6 +40,8 @@ class Surroundings:
         deprovision: Seconds in DEPROVISIONING; Fargate needs about 20.
         clock: Seconds since 1970.
         published: Called after each change of a task.
+        forget: Makes a task unknown.
+        faults: What is ordered.
     """
 
     url: str
@@ -46,6 +51,8 @@ class Surroundings:
     moto: MotoState
     clock: Callable[[], float]
     published: Callable[[Task], None]
+    forget: Callable[[Task], None]
+    faults: FaultBook
 
 
 class _NeverStartedError(Exception):
@@ -62,6 +69,10 @@ class TaskRun:
         self._over = asyncio.Event()
         self._containers: dict[str, ContainerRun] = {}
         self._running: list[asyncio.Task[None]] = []
+        self._interrupted = False
+        self._lost = False
+        #: The faults of this task.
+        self.fate = Fate(task, self, surroundings.faults)
 
     async def run(self) -> None:
         """Everything until STOPPED, which is reached whatever happens."""
@@ -79,20 +90,50 @@ class TaskRun:
             for running in self._running:
                 running.cancel()
 
-    def stop(self, reason: str, code: str = "UserInitiated") -> None:
-        """Ask for the end. Only the first reason counts; a task that has ended is left alone."""
+    # -- from outside ------------------------------------------------------------------------------------------
+
+    def stop(self, reason: str, code: str | None = "UserInitiated") -> bool:
+        """Ask for the end. Only the first reason counts: False if the task is stopping already, or has ended."""
+        if self.task.desired_status == "STOPPED":
+            return False
+        self._end(code, reason)
+        self.task.times["stoppingAt"] = self._now()
+        self._publish()
+        return True
+
+    def interrupt(self, reason: str, code: str) -> bool:
+        """As `stop`, with a lastStatus that stays RUNNING until the containers have ended."""
         if self.task.desired_status != "STOPPED":
-            self._end(code, reason)
-            self.task.times["stoppingAt"] = self._now()
-            self._publish()
+            self._interrupted = self.task.last_status == "RUNNING"
+        return self.stop(reason, code)
+
+    def lose(self, reason: str, code: str | None) -> bool:
+        """The host has gone, and whoever would have reported exit codes; False if the task is stopping already."""
+        if self.task.desired_status == "STOPPED":
+            return False
+        self._lost = True
+        for run in self._containers.values():
+            run.expect(Ending(exit_code=None))
+            run.kill()
+        return self.stop(reason, code)
+
+    def container(self, name: str | None) -> ContainerRun | None:
+        """A container by name, or the first essential one; None while containers are not prepared."""
+        runs = self._containers.values()
+        return next(
+            (run for run in runs if (run.container.essential if name is None else run.container.name == name)), None
+        )
+
+    def forget(self) -> None:
+        """Let ECS know nothing of it any more."""
+        self._around.forget(self.task)
 
     # -- up ----------------------------------------------------------------------------------------------------
 
     async def _start_up(self) -> None:
         """A third of the start-up time in each of PROVISIONING, PENDING (the pull) and ACTIVATING."""
-        task, third = self.task, self._around.startup / 3
-        await self._pause(third)
-        if self._over.is_set():
+        task = self.task
+        if not await self._stay("PROVISIONING"):
             return
         task.attachment["status"] = "ATTACHED"
         task.connectivity = "CONNECTED"
@@ -100,21 +141,39 @@ class TaskRun:
         task.last_status = "PENDING"
         self._publish()
         await self._prepare()
+        self._fail_if_fated("PENDING", pulls=False)
         task.times["pullStartedAt"] = self._now()
-        await self._pause(third)
-        if self._over.is_set():
+        if not await self._stay("PENDING"):
             return
         task.times["pullStoppedAt"] = self._now()
         task.last_status = "ACTIVATING"
         self._publish()
-        await self._pause(third)
+        await self._stay("ACTIVATING")
+
+    async def _stay(self, status: str) -> bool:
+        """Let the time of a status pass; False if somebody has stopped the task meanwhile."""
+        await self._pause(self._around.startup / 3)
+        await self._pause(0.0 if self._over.is_set() else self.fate.longer(status))
+        if self._over.is_set():
+            return False
+        self._fail_if_fated(status, pulls=status == "PENDING")
+        return True
+
+    def _fail_if_fated(self, status: str, *, pulls: bool) -> None:
+        reason = self.fate.failure(status, pulls=pulls)
+        if reason is None:
+            return
+        if pulls:
+            for container in self.task.containers:
+                container.reason = reason
+        raise _NeverStartedError(reason)
 
     async def _pause(self, seconds: float) -> None:
         """Let time pass, until somebody stops the task."""
         if seconds <= 0:
             return
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 await self._over.wait()
         except TimeoutError:
             pass
@@ -127,7 +186,7 @@ class TaskRun:
                 container,
                 runs,
                 spawner=self._spawner,
-                driver=self._driver(container),
+                driver=self.fate.listening(self._driver(container)),
                 environment=container_environment(
                     container, self.task, url=self._around.url, secrets=await self._secrets(container)
                 ),
@@ -145,6 +204,7 @@ class TaskRun:
                 configuration.get("options") or {},
                 container=container.name,
                 task_id=self.task.id,
+                held=self.fate.held_lines(container.name),
             )
             driver.open()
         except LogSetupError as error:
@@ -185,7 +245,7 @@ class TaskRun:
             self._end("EssentialContainerExited", "All containers in task exited")
         self._publish()
 
-    def _end(self, code: str, reason: str) -> None:
+    def _end(self, code: str | None, reason: str) -> None:
         if self._over.is_set():
             return
         self.task.desired_status = "STOPPED"
@@ -197,21 +257,24 @@ class TaskRun:
     async def _wind_down(self) -> None:
         task = self.task
         task.times.setdefault("stoppingAt", self._now())
+        if self._interrupted:
+            # The warning and SIGTERM come together, while lastStatus is RUNNING ("Fargate capacity providers").
+            await self._stop_containers()
         if task.last_status == "RUNNING":
             task.last_status = "DEACTIVATING"
             self._publish()
         if self._running:
             task.last_status = "STOPPING"
             self._publish()
-            await asyncio.gather(*(run.stop() for run in self._containers.values()))
-            task.times["executionStoppedAt"] = self._now()
+            await self._stop_containers()
         for container in task.containers:
             container.last_status = "STOPPED"
         task.last_status = "DEPROVISIONING"
         task.attachment["status"] = "DETACHING"
         self._publish()
-        if self._around.deprovision > 0:
-            await asyncio.sleep(self._around.deprovision)
+        deprovision = self._around.deprovision + self.fate.longer("DEPROVISIONING")
+        if deprovision > 0:
+            await asyncio.sleep(deprovision)
         task.attachment["status"] = "DELETED"
         task.times["stoppedAt"] = self._now()
         if task.stop_code == "UserInitiated":
@@ -219,9 +282,16 @@ class TaskRun:
         task.last_status = "STOPPED"
         self._publish()
 
+    async def _stop_containers(self) -> None:
+        await asyncio.gather(*(run.stop() for run in self._containers.values()))
+        if not self._lost:
+            self.task.times.setdefault("executionStoppedAt", self._now())
+
     def _now(self) -> float:
         return round(self._around.clock(), 3)
 
     def _publish(self) -> None:
         self.task.publish()
         self._around.published(self.task)
+        if self.fate.waiting:
+            self.fate.moved()

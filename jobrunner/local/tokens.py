@@ -8,26 +8,31 @@ the tasks.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from jobrunner.local.task import Task
 from jobrunner.local.wire import ApiError, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobrunner.local.task import Task
+#: What a call has started; failures may stand beside the tasks.
+P = TypeVar("P", bound=Collection[Task])
 
 _TOKEN_SECONDS = 24 * 3600.0
 _AFTER_STOP_SECONDS = 3600.0
+#: Tokens that have expired are looked for so seldom: a thousand tasks must not mean a thousand looks at a thousand.
+_SWEEP_SECONDS = 60.0
 
 
 @dataclass(kw_only=True)
-class _Use:
+class _Use(Generic[P]):
     parameters: bytes
     at: float
     lock: threading.Lock = field(default_factory=threading.Lock)
-    tasks: list[Task] | None = None
+    tasks: P | None = None
 
     def expired(self, now: float) -> bool:
         if now - self.at > _TOKEN_SECONDS:
@@ -37,17 +42,16 @@ class _Use:
         return now - max(task.times["stoppedAt"] for task in self.tasks) > _AFTER_STOP_SECONDS
 
 
-class Tokens:
+class Tokens(Generic[P]):
     """The tokens in use, by cluster. Safe from several threads."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._uses: dict[tuple[str, str], _Use] = {}
+        self._uses: dict[tuple[str, str], _Use[P]] = {}
+        self._swept = clock()
 
-    def once(
-        self, cluster_arn: str, token: str, parameters: dict[str, Any], start: Callable[[], list[Task]]
-    ) -> list[Task]:
+    def once(self, cluster_arn: str, token: str, parameters: dict[str, Any], start: Callable[[], P]) -> P:
         """The tasks of this token: started now if it is new, else the same as before.
 
         Two calls at the same time are one start: the second waits for the first. A start that is refused leaves
@@ -59,8 +63,7 @@ class Tokens:
         key, wanted = (cluster_arn, token), dumps(_canonical(parameters))
         while True:
             with self._lock:
-                self._forget()
-                use = self._uses.setdefault(key, _Use(parameters=wanted, at=self._clock()))
+                use = self._use(key, wanted)
             with use.lock:
                 if self._uses.get(key) is not use:
                     continue  # the call that was first has been refused meanwhile
@@ -74,7 +77,7 @@ class Tokens:
                     )
                 return use.tasks
 
-    def _first(self, key: tuple[str, str], use: _Use, start: Callable[[], list[Task]]) -> list[Task]:
+    def _first(self, key: tuple[str, str], use: _Use[P], start: Callable[[], P]) -> P:
         try:
             use.tasks = start()
         except BaseException:
@@ -83,10 +86,15 @@ class Tokens:
             raise
         return use.tasks
 
-    def _forget(self) -> None:
+    def _use(self, key: tuple[str, str], wanted: bytes) -> _Use[P]:
         now = self._clock()
-        for key in [key for key, use in self._uses.items() if use.expired(now)]:
-            del self._uses[key]
+        if now >= self._swept + _SWEEP_SECONDS:
+            self._swept = now
+            self._uses = {known: use for known, use in self._uses.items() if not use.expired(now)}
+        use = self._uses.get(key)
+        if use is None or use.expired(now):
+            use = self._uses[key] = _Use(parameters=wanted, at=now)
+        return use
 
 
 def _canonical(value: Any) -> Any:

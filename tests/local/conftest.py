@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from endpoint_jobs import Jobs
+from endpoint_jobs import Jobs, until
 
 from jobrunner.local import serve
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobrunner.local.endpoint import Endpoint
+    from jobrunner.local.faults import FaultBook
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,13 @@ def endpoint() -> Iterator[Endpoint]:
 def jobs(endpoint: Endpoint) -> Jobs:
     """Jobs on the endpoint."""
     return Jobs(endpoint.connection)
+
+
+@pytest.fixture
+def faults(endpoint: Endpoint) -> Iterator[FaultBook]:
+    """What is ordered at the endpoint: nothing yet, no task runs, and nothing any more when the test has ended."""
+    for task in endpoint.store.all():
+        endpoint.engine.stop(task, "left behind by another test")
+    until(lambda: endpoint.engine.running == 0)
+    yield endpoint.faults
+    endpoint.faults.clear()

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from jobrunner.core import local_stage
 
@@ -141,6 +143,21 @@ class Jobs:
             if token.get("nextToken") == page["nextForwardToken"]:
                 return found
             token = {"nextToken": page["nextForwardToken"]}
+
+
+def of_run(job: str, *, run_id: str = "", attempt: int = 1, container: str = "main") -> dict[str, Any]:
+    """Overrides that say whose task it is, as jobrunner's own do."""
+    variables = {"JOBRUNNER_JOB": job, "JOBRUNNER_RUN_ID": run_id, "JOBRUNNER_ATTEMPT": str(attempt)}
+    pairs = [{"name": name, "value": value} for name, value in variables.items()]
+    return {"containerOverrides": [{"name": container, "environment": pairs}]}
+
+
+def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str, int]:
+    """The code, the message and the HTTP status of an error."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    response: Any = caught.value.response
+    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def exit_codes(task: dict[str, Any]) -> dict[str, int | None]:

@@ -1,0 +1,117 @@
+"""`Input` of a universal target: the parameters of an operation, spelled in PascalCase.
+
+Sources: Scheduler user guide, "Using universal targets" and "Adding context attributes"; ECS's own spelling is
+camelCase, so a universal target's parameters are neither what boto3 takes nor what ECS's protocol carries.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from jobrunner.local.schedule_model import service
+from jobrunner.local.wire import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNIVERSAL: Final = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:([a-z0-9]+):([a-z][A-Za-z0-9]*)")
+#: "EventBridge Scheduler does not support read-only API actions … that begin with" these.
+_READ_ONLY: Final = (
+    "Get", "Describe", "List", "Poll", "Receive", "Search", "Scan", "Query", "Select", "Read", "Lookup", "Discover",
+    "Validate", "BatchGet", "BatchDescribe", "BatchRead", "TransactGet", "AdminGet", "AdminList", "TestMigration",
+    "Retrieve", "TestConnection", "TranslateDocument", "IsAuthorized", "InvokeModel",
+)  # fmt: skip
+_ATTRIBUTE: Final = re.compile(r"<aws\.scheduler\.([a-z-]+)>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Universal:
+    """An operation that Scheduler calls itself: `ecs`, `StopTask`."""
+
+    service: str
+    operation: str
+
+
+def universal(arn: str) -> Universal | None:
+    """The operation that the ARN of a target names; None when it is a templated target."""
+    match = _UNIVERSAL.fullmatch(arn)
+    return Universal(service=match[1], operation=match[2][0].upper() + match[2][1:]) if match else None
+
+
+def check(target: Universal, text: str | None) -> None:
+    """Accept the Input of a schedule that is created; of ECS's operations, every name in it.
+
+    Raises:
+        ApiError: ValidationException.
+    """
+    if target.operation.startswith(_READ_ONLY):
+        _refuse(f"EventBridge Scheduler does not call read-only operations such as {target.operation}.")
+    document = _parsed(text)
+    if target.service != "ecs":
+        return
+    shape = _shape(target)
+    missing = [name for name in map(_upper, shape.required_members) if name not in document]
+    if missing:  # in CreateSchedule's own words, as public issues quote them
+        _refuse(
+            "Invalid RequestJson provided. Reason Request payload is missing the following field(s): "
+            f"{', '.join(missing)}."
+        )
+    _lowered(shape, document, "")
+
+
+def request(target: Universal, text: str | None, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters of one call in ECS's own spelling, with the context attributes in their places.
+
+    Args:
+        target: An operation of ECS.
+        text: The schedule's Input.
+        attributes: By the last part of their keywords, `scheduled-time`; another keyword stays as it is.
+    """
+    filled = _ATTRIBUTE.sub(lambda found: attributes.get(found[1], found[0]), text or "{}")
+    lowered: dict[str, Any] = _lowered(_shape(target), _parsed(filled), "")
+    return lowered
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    try:
+        document = json.loads(text or "{}")
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        _refuse("Invalid RequestJson provided. Reason The Input of a universal target is a JSON object.")
+    return document
+
+
+def _shape(target: Universal) -> Any:
+    model = service(target.service)
+    if target.operation not in model.operation_names:
+        _refuse(f"ECS has no operation {target.operation}.")
+    return model.operation_model(target.operation).input_shape
+
+
+def _lowered(shape: Any, value: Any, path: str) -> Any:
+    """The value with ECS's names.
+
+    What AWS does with a name that no member has is not documented; here it is refused, because it cannot be meant.
+    """
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_lowered(shape.member, item, path) for item in value]
+    if shape.type_name != "structure" or not isinstance(value, dict):
+        return value
+    members = {_upper(name): (name, member) for name, member in shape.members.items()}
+    unknown = [name for name in value if name not in members]
+    if unknown:
+        names = ", ".join(members)
+        _refuse(f"Invalid RequestJson provided. Reason {path}{unknown[0]} is not one of {names}.")
+    return {members[name][0]: _lowered(members[name][1], item, f"{path}{name}.") for name, item in value.items()}
+
+
+def _upper(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ApiError("ValidationException", message)

@@ -6,25 +6,27 @@ Source of the limits: botocore scheduler CreateSchedule; Scheduler user guide, "
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from jobrunner.core.aws_cron import YEARS, AwsCron
 from jobrunner.core.cron import parse_cron
+from jobrunner.core.cron_conversion import aws_crons
 from jobrunner.core.durations import parse_duration
 from jobrunner.core.fields import Matching, described
 from jobrunner.core.part import Part
+from jobrunner.core.wall_clock import moments, zone_of
 from jobrunner.core.wording import nearest, quoted
 
 _LOCAL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)")
 _OFFSET = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
 MAX_RATE_MINUTES = 366 * 24 * 60
 MAX_ZONE = 50
-#: The years that AWS's own cron expressions know (Scheduler user guide, schedule types).
-YEARS = range(1970, 2200)
+_HOUR, _DAY = 60, 24 * 60
 
 
 def parse_rate(value: object) -> int:
@@ -72,12 +74,28 @@ def parse_local_time(value: object) -> datetime:
     return local
 
 
+def check_cron(text: str) -> str:
+    """The expression with single spaces, a macro written out.
+
+    Raises:
+        ValueError: It is not Unix cron, crons read it differently, or AWS cannot do it; with what to write instead.
+    """
+    cron = parse_cron(text)
+    aws_crons(cron)
+    return cron.text
+
+
 @cache
 def _known_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _check_zone(name: str) -> str:
+def check_zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        ValueError: There is none of that name; with the one that was probably meant.
+    """
     if name == "UTC":
         return name
     # `posix/…` and `right/…` are files of a system's database, not names that AWS knows. At most 50 characters:
@@ -92,14 +110,14 @@ def _check_zone(name: str) -> str:
     raise ValueError(f"{quoted(name)} is not a time zone; {hint}")
 
 
-Zone = Annotated[str, AfterValidator(_check_zone)]
+Zone = Annotated[str, AfterValidator(check_zone)]
 LocalTime = Annotated[datetime, BeforeValidator(parse_local_time), described("string", examples=["2026-12-01T09:00"])]
 
 
 class Schedule(Part):
     """When a job runs. Exactly one of cron, rate and at."""
 
-    cron: Annotated[str, AfterValidator(lambda text: parse_cron(text).text)] | None = Field(
+    cron: Annotated[str, AfterValidator(check_cron)] | None = Field(
         None,
         description="Unix cron: minute, hour, day of month, month, day of week; "
         "or @hourly, @daily, @weekly, @monthly, @yearly.",
@@ -134,16 +152,57 @@ class Schedule(Part):
             raise ValueError("a schedule's start must be before its end")
         if self.at and (self.start or self.end):
             raise ValueError("start and end make no sense with at, which is one moment")
-        if self.at and not exists(self.at, self.timezone):
-            raise ValueError(
-                f"{self.at.isoformat()} does not exist in {self.timezone}: the clocks skip it, and so would AWS"
-            )
+        for local in (self.at, self.start, self.end):
+            if local is not None and not moments(local, self.zone):
+                raise ValueError(
+                    f"{local.isoformat()} does not exist in {self.timezone}: the clocks skip it, and so would AWS"
+                )
         return self
 
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone."""
+        return zone_of(self.timezone)
 
-def exists(local: datetime, zone: str) -> bool:
-    """Whether the wall clock of the zone shows this time at all on that day."""
-    if zone == "UTC":
-        return True
-    there = ZoneInfo(zone)
-    return local.replace(tzinfo=there).astimezone(UTC).astimezone(there).replace(tzinfo=None) == local
+    @property
+    def aws_crons(self) -> tuple[AwsCron, ...]:
+        """The expressions of a cron as AWS reads them; none for a rate or an at."""
+        return () if self.cron is None else aws_crons(parse_cron(self.cron))
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What AWS is asked for: each of them becomes a schedule of AWS's.
+
+        Several for a cron that AWS cannot say in one. `aws_cron.may_coincide(self.aws_crons)` tells whether two of
+        them can fire at the same time, which is one run.
+        """
+        if self.rate is not None:
+            return (_rate_expression(self.rate),)
+        if self.at is not None:
+            return (f"at({self.at:%Y-%m-%dT%H:%M:%S})",)
+        return tuple(cron.text for cron in self.aws_crons)
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """The moment before which there is no run, in UTC, or None."""
+        return self._moment(self.start)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The moment after which there is no run, in UTC, or None."""
+        return self._moment(self.end)
+
+    def _moment(self, local: datetime | None) -> datetime | None:
+        return None if local is None else moments(local, self.zone)[0]
+
+
+def _rate_expression(minutes: int) -> str:
+    """Write a rate in its largest unit; a unit of one is singular, which AWS enforces."""
+    for unit, size in (("day", _DAY), ("hour", _HOUR)):
+        if minutes % size == 0:
+            return _rate_of(minutes // size, unit)
+    return _rate_of(minutes, "minute")
+
+
+def _rate_of(count: int, unit: str) -> str:
+    return f"rate({count} {unit}{'' if count == 1 else 's'})"

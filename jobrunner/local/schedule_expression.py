@@ -1,7 +1,7 @@
 """When a schedule fires: `at(…)`, `rate(…)` and `cron(…)`, with EventBridge Scheduler's rules.
 
-Source: Scheduler user guide, "Schedule types". What it does not say is refused rather than guessed at, except `a-b/n`,
-which AWS's console was seen to accept.
+Source: Scheduler user guide, "Schedule types". What a cron expression says, and which ones AWS refuses, is known to
+`jobrunner.core.aws_cron`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from jobrunner.local import schedule_cron
+from jobrunner.core.aws_cron import YEARS, parse_aws_cron
+from jobrunner.core.wall_clock import moments
 from jobrunner.local.wire import ApiError
 
 if TYPE_CHECKING:
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
 
 _AT: Final = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)", re.ASCII)
 _RATE: Final = re.compile(r"rate\(([1-9]\d{0,8}) (minute|hour|day)(s?)\)", re.ASCII)
-_CRON: Final = re.compile(r"cron\(([^()]*)\)")
+_CRON: Final = "cron("
 _UNITS: Final[Mapping[str, timedelta]] = {
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
 _MAX_ZONE: Final = 50
-#: Those of cron expressions; the guide says nothing of `at`.
-_YEARS: Final = range(1970, 2200)
 
 #: Before every moment: the first fire of all is the next one after it.
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -49,9 +48,8 @@ class At:
         A local time that the clocks skip never comes.
         """
         del since
-        moment = self.local.replace(tzinfo=zone).astimezone(UTC)
-        exists = moment.astimezone(zone).replace(tzinfo=None) == self.local
-        return moment if exists and moment > after else None
+        shown = moments(self.local, zone)
+        return shown[0] if shown and shown[0] > after else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +74,7 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Cron:
-    """A cron expression, of which only the form is known here: this endpoint does not fire it yet."""
+    """A cron expression that AWS would take: this endpoint does not fire it yet."""
 
     recurring: ClassVar[bool] = True
     fired_here: ClassVar[bool] = False
@@ -112,7 +110,7 @@ def _at(text: str) -> At | None:
     if match is None:
         return None
     local = datetime.fromisoformat(match[1])
-    if local.year not in _YEARS:
+    if local.year not in YEARS:  # those of cron expressions; the guide says nothing of `at`
         raise ValueError("out of range")
     return At(local=local)
 
@@ -128,12 +126,10 @@ def _rate(text: str) -> Rate | None:
 
 
 def _cron(text: str) -> Cron | None:
-    match = _CRON.fullmatch(text)
-    if match is None:
+    if not text.startswith(_CRON):
         return None
-    fields = tuple(match[1].split())
-    schedule_cron.check(fields)
-    return Cron(fields=fields)
+    parse_aws_cron(text)
+    return Cron(fields=tuple(text[len(_CRON) : -1].split()))
 
 
 def parse_zone(name: str) -> ZoneInfo:

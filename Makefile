@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit bench clean
+.PHONY: demo test lint types unit faults bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jobrunner run hello
@@ -26,6 +26,10 @@ unit: $(VENV)/.test-installed
 	$(BIN)/coverage run -m pytest tests/unit
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/bench
+
+# `unit` plays a few rounds of it: jobrunner is killed at random moments. JOBRUNNER_FAULT_SEED repeats what failed.
+faults: $(VENV)/.test-installed
+	JOBRUNNER_FAULT_ROUNDS=$${JOBRUNNER_FAULT_ROUNDS:-200} $(BIN)/python -m pytest -s tests/faults/test_exactly_once.py
 
 # Figures against a boto3 script in the same run; never part of `test`, because machines are noisy.
 bench: $(VENV)/.test-installed

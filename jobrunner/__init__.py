@@ -4,15 +4,17 @@ The architecture in one page. Imports point down only (import-linter holds it to
 
     edges       cli/   local/                     the command line; an AWS endpoint that executes tasks
     façade      runner.py                         `JobRunner`: binds a `Connection` to the ports
-    use cases   ops/                              start, observe, find, list: core and ports, no boto3, no printing
+    use cases   ops/                              start, observe, fleet, find, explain: core and ports, no boto3
     adapters    aws/   document/   store/         boto3; YAML; SQLite: each knows `core` only
     pure        core/                             no I/O, no clock
                 errors.py                         the exception tree
 
 A run goes through it like this. `document` turns `jobs/NAME.yaml` into a `JobSpec`, or says all that is wrong
-with it. `core.request` builds the AWS requests, as values. `ops.start` stores a `RunRecord`, then sends them.
-`core.watch`, a state machine without I/O, says what to ask AWS next; `ops.observe` asks it. `core.verdict`,
-`core.billing` and `core.follow` say how it ended, what it is billed, and whether the log is complete: an `Outcome`.
+with it. `core.request` builds the AWS requests, as values. `ops.start` stores a `RunRecord`. `core.course`, a state
+machine without I/O, then takes the run from its first launch over all attempts to its end: `core.launching` brings an
+attempt to its task, `core.watch` watches the task, `core.retry` decides what follows. They say what to ask AWS next;
+`ops.observe` asks it for one run, `ops.fleet` for thousands. `core.verdict`, `core.billing` and `core.follow` say how
+it ended, what it is billed, and whether the log is complete: an `Outcome`. `core.diagnosis` says why, and what to do.
 
 Local is a connection, not a mode: `local.serve()` yields a `Connection` to an endpoint on 127.0.0.1 that really
 executes tasks, and nothing else in the code knows.
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from jobrunner.core.events import LogBatch as LogBatch
     from jobrunner.core.events import LogLine as LogLine
     from jobrunner.core.events import PhaseChanged as PhaseChanged
+    from jobrunner.core.events import Retrying as Retrying
     from jobrunner.core.events import Started as Started
+    from jobrunner.core.events import VerdictKnown as VerdictKnown
     from jobrunner.core.events import Warning as Warning  # noqa: A004  the event, not the builtin
     from jobrunner.core.naming import RunRef as RunRef
     from jobrunner.core.options import RunOptions as RunOptions
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
     from jobrunner.core.outcome import Verdict as Verdict
     from jobrunner.core.spec import JobSpec as JobSpec
     from jobrunner.core.spec import job_spec as job_spec
+    from jobrunner.core.variations import RunEvent as RunEvent
+    from jobrunner.core.variations import Variation as Variation
     from jobrunner.errors import AmbiguousRunError as AmbiguousRunError
     from jobrunner.errors import AwsError as AwsError
     from jobrunner.errors import AwsRefusedError as AwsRefusedError
@@ -63,6 +69,8 @@ if TYPE_CHECKING:
     from jobrunner.errors import StoreError as StoreError
     from jobrunner.errors import UnknownJobError as UnknownJobError
     from jobrunner.errors import UnknownRunError as UnknownRunError
+    from jobrunner.ops.explain import Explanation as Explanation
+    from jobrunner.ops.fleet import Fleet as Fleet
     from jobrunner.runner import JobRunner as JobRunner
     from jobrunner.runner import Run as Run
 
@@ -76,7 +84,9 @@ _HOMES = {
     "AwsUnreachableError": "errors",
     "Connection": "core.connection",
     "Event": "core.events",
+    "Explanation": "ops.explain",
     "Finished": "core.events",
+    "Fleet": "ops.fleet",
     "JobRunner": "runner",
     "JobSpec": "core.spec",
     "JobrunnerError": "errors",
@@ -87,7 +97,9 @@ _HOMES = {
     "Outcome": "core.outcome",
     "PhaseChanged": "core.events",
     "Problem": "errors",
+    "Retrying": "core.events",
     "Run": "runner",
+    "RunEvent": "core.variations",
     "RunFailedError": "errors",
     "RunOptions": "core.options",
     "RunRef": "core.naming",
@@ -97,7 +109,9 @@ _HOMES = {
     "Trigger": "core.options",
     "UnknownJobError": "errors",
     "UnknownRunError": "errors",
+    "Variation": "core.variations",
     "Verdict": "core.outcome",
+    "VerdictKnown": "core.events",
     "Warning": "core.events",
     "job_spec": "core.spec",
 }

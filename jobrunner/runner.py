@@ -19,28 +19,34 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jobrunner.core import verdict
 from jobrunner.core.connection import Connection
-from jobrunner.core.events import Event, Finished, Started, WatchEvent, flatten
+from jobrunner.core.course import Guard, Launches, Manner
+from jobrunner.core.ending import unlaunched
+from jobrunner.core.events import Event, Finished, WatchEvent, flatten
 from jobrunner.core.options import RunOptions
 from jobrunner.core.spec import JobSpec
+from jobrunner.core.variations import Variation
 from jobrunner.errors import SpecError, UnknownRunError
 from jobrunner.ops import start as starting
 from jobrunner.ops.clock import SystemClock
 from jobrunner.ops.find import find, settle_launch
 from jobrunner.ops.observe import Observer, StopSignal
 from jobrunner.ops.ports import Ports
-from jobrunner.ops.replay import read_log, replay
+from jobrunner.ops.replay import read_earlier, read_log, replay
 from jobrunner.ops.status import RunStatus, running, status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from jobrunner.aws import Gateways
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
     from jobrunner.core.settings import Settings
     from jobrunner.document import Project
+    from jobrunner.ops.explain import Explanation
+    from jobrunner.ops.fleet import Fleet
 
 __all__ = ["JobRunner", "Run"]
 
@@ -102,6 +108,8 @@ class JobRunner:
 
     def close(self) -> None:
         """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
+        if "_unrepeated" in self.__dict__:
+            self._unrepeated.release()
         if "_bound" in self.__dict__:
             self._bound.close()
 
@@ -119,15 +127,21 @@ class JobRunner:
         """
         starting.check(self._spec(job), self.settings, options or RunOptions())
 
-    def start(self, job: str | JobSpec, options: RunOptions | None = None, **changes: Any) -> Run:
+    def start(
+        self, job: str | JobSpec, options: RunOptions | None = None, *, wait_bill: bool = True, **changes: Any
+    ) -> Run:
         """Start a run; return as soon as ECS has accepted it.
 
-        The run is stored before ECS is asked. With a `key`, the run that the same key of the same job has
-        started is given instead of a second one, also when it is already over.
+        The run is stored before ECS is asked. A placement that fails for want of capacity is asked for again until
+        the job's `start_timeout`, a minute by default. With a `key`, the run that the same key of the same job has
+        started is given instead of a second one, also when it is already over; one that was left between two
+        attempts goes on.
 
         Args:
             job: A job's name, or a `JobSpec`.
             options: What to change for this run.
+            wait_bill: Whether the end waits for STOPPED, which gives the bill; on Fargate that is some 20 seconds
+                after the container's exit. Without, `status` has the bill later.
             **changes: Fields of `RunOptions`, for convenience: `key=…`, `params=…`.
 
         Raises:
@@ -136,35 +150,120 @@ class JobRunner:
             AwsError: AWS refused or did not answer. After `AwsUnreachableError` the task may run: `attach`.
             StoreError: The record could not be stored; nothing was sent.
         """
+        run = self.begin(job, options, wait_bill=wait_bill, **changes)
+        run.launch()
+        return run
+
+    def begin(
+        self, job: str | JobSpec, options: RunOptions | None = None, *, wait_bill: bool = True, **changes: Any
+    ) -> Run:
+        """Store a run, or find the one of the same key, and give its handle; `start` without the launch.
+
+        Whoever iterates or waits for the run launches it. For callers that must know the run, to stop it for
+        instance, before ECS does.
+        """
         options = replace(options or RunOptions(), **changes)
-        return Run(self._ports, starting.start(self._ports, self._spec(job), self.settings, options))
+        begun = starting.Beginner(self._ports, self._spec(job), self.settings).begin(options)
+        manner = Manner(guard=self._guard, wait_bill=wait_bill)
+        return Run(self._ports, begun.record, manner=manner, fresh=begun.fresh)
 
     def run(self, job: str | JobSpec, options: RunOptions | None = None, **changes: Any) -> Outcome:
         """Start a run and wait for its end; see `start` and `Run.wait`."""
         return self.start(job, options, **changes).wait()
 
-    def attach(self, name: str | RunRef) -> Run:
+    def map(
+        self,
+        job: str | JobSpec,
+        variations: Iterable[RunOptions | Variation],
+        *,
+        parallel: int = 100,
+        fail_fast: bool = False,
+        logs: bool = False,
+    ) -> Fleet:
+        """Prepare many runs of one job in this process; nothing is sent before the fleet is iterated or waited for.
+
+        All share one watcher and one budget of calls, kept below what AWS allows an account. With keys, repeating
+        the same map goes on where it was: runs that are over are not started again.
+
+        Args:
+            job: A job's name, or a `JobSpec`.
+            variations: What each run changes; a `Variation` says how people are to call it.
+            parallel: How many are under way at once.
+            fail_fast: Whether the first failure stops the others.
+            logs: Whether log lines are among the events. Reading is limited to some ten pages a second for all.
+
+        Raises:
+            SpecError: Something is wrong with one of them; nothing was sent.
+            UnknownJobError: The project has no such job.
+            ValueError: `parallel` is less than 1.
+        """
+        from jobrunner.ops.fleet import open_fleet  # noqa: PLC0415  threads that few need
+
+        spec = self._spec(job)
+        named = [one if isinstance(one, Variation) else Variation(label="", options=one) for one in variations]
+        for one in named:
+            starting.check(spec, self.settings, one.options)
+        ports = self._many
+        return open_fleet(
+            ports,
+            starting.Beginner(ports, spec, self.settings),
+            named,
+            guard=self._guard,
+            parallel=parallel,
+            fail_fast=fail_fast,
+            logs=logs,
+            threads=self._given_ports is None,
+        )
+
+    def attach(self, name: str | RunRef, *, wait_bill: bool = True) -> Run:
         """Give the handle of a run, wherever it was started; it may be over.
+
+        Who follows the handle to an end that the run's `retries` cover launches the next attempt, as the process
+        that started the run would: both of them start one task. An attempt that is long overdue is not launched
+        from here.
 
         Args:
             name: A run id or an unambiguous prefix, a task ARN, or a `RunRef` (as value or text).
+            wait_bill: As for `start`.
 
         Raises:
             UnknownRunError: Nobody knows such a run.
             AmbiguousRunError: The prefix names several.
             LocalEndpointError: It ran on a local endpoint that has gone.
         """
-        return Run(self._ports, settle_launch(self._ports, self._find(name)))
+        record = settle_launch(self._ports, self._find(name))
+        return Run(self._ports, record, manner=self._looking(Launches.DUE, wait_bill=wait_bill))
 
     def stop(self, name: str | RunRef, *, reason: str | None = None) -> Run:
-        """Tell ECS to stop a run's task; does not wait for the end. A run that is over stays as it is."""
+        """Tell ECS to stop a run's task; does not wait for the end. A run that is over stays as it is.
+
+        One that waits for its next attempt ends here.
+        """
         run = self.attach(name)
         record = run.record
-        if record.outcome is None and record.task_arn is not None:
-            said = f"{verdict.STOP}: {reason}" if reason else f"{verdict.STOP} by request"
-            self._ports.tasks.stop(record.cluster, record.task_arn, said)
-            self._ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": said})
+        if record.outcome is not None:
+            return run
+        said = f"{verdict.STOP}: {reason}" if reason else f"{verdict.STOP} by request"
+        if record.task_arn is None:
+            ended = unlaunched(verdict.stopped_by(said), record).after(record.earlier)
+            stopped = self._ports.runs.advance(record.with_outcome(ended))
+            # Whoever follows the run may have launched it since it was looked at: then there is a task to stop.
+            return self.stop(name, reason=reason) if stopped.outcome is None else Run(self._ports, stopped)
+        self._ports.tasks.stop(record.cluster, record.task_arn, said)
+        self._ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": said})
+        run.stop(said)  # the task may have ended by itself meanwhile: who waits for that must not launch the next one
         return run
+
+    def explain(self, name: str | RunRef, *, log: bool = True) -> Explanation:
+        """Say why a run ended as it did, with the evidence and what to do; of one that runs, where it is.
+
+        Args:
+            name: As for `attach`.
+            log: Whether the last lines of the job's own container are read.
+        """
+        from jobrunner.ops.explain import explanation  # noqa: PLC0415  few ask
+
+        return explanation(self._ports, self.status(name), log=log)
 
     def logs(self, name: str | RunRef, *, follow: bool = False) -> Iterator[WatchEvent]:
         """Give the log of a run: what there is now, or with `follow` everything until its end.
@@ -172,14 +271,17 @@ class JobRunner:
         Of a run that is over, the whole log, and `Finished` last. Of one that runs, without `follow`, what is
         readable now. Nothing is stopped when the iteration is left.
         """
-        run = self.attach(name)
-        now = status(self._ports, run.record)
-        if now.outcome is not None:
+        record = settle_launch(self._ports, self._find(name))
+        if follow and record.outcome is None:
+            # Without a look at the task before: that would not be as patient with AWS as following is.
+            yield from Run(self._ports, record, manner=self._looking(Launches.NONE)).stream()
+            return
+        now = status(self._ports, record)
+        if now.record.outcome is not None:
             yield from replay(self._ports, now.record)
-        elif follow:
-            yield from run.stream()
         else:
-            yield from read_log(self._ports, run.record, over_since=None, to_end=False)
+            yield from read_earlier(self._ports, record, record.earlier)
+            yield from read_log(self._ports, record, over_since=None, to_end=False)
 
     def status(self, name: str | RunRef) -> RunStatus:
         """Say where a run is; ECS is asked only while the end is not known."""
@@ -202,6 +304,13 @@ class JobRunner:
             raise unknown_job(job, self.project.directory / self.project.settings.jobs)
         return spec
 
+    def _looking(self, launches: Launches, *, wait_bill: bool = True) -> Manner:
+        return Manner(guard=self._guard, wait_bill=wait_bill, launches=launches)
+
+    @property
+    def _guard(self) -> Guard:
+        return Guard(role=self.settings.scheduler_role, group=self.settings.schedule_group)
+
     @property
     def _ports(self) -> Ports:
         with self._lock:
@@ -211,20 +320,45 @@ class JobRunner:
     def _bound(self) -> Ports:
         return self._given_ports or open_ports(self.settings, self.connection)
 
+    @property
+    def _many(self) -> Ports:
+        """The ports of many runs: their budget repeats what AWS throttles, so botocore itself must not."""
+        with self._lock:
+            return self._unrepeated
+
+    @cached_property
+    def _unrepeated(self) -> Ports:
+        bound = self._bound
+        if self._given_ports is not None:
+            return bound
+        gateways = open_gateways_once(self.connection)
+        return replace(
+            bound,
+            tasks=gateways.tasks,
+            logs=gateways.logs,
+            deadlines=gateways.deadlines,
+            release=gateways.clients.close,
+        )
+
 
 class Run:
-    """The handle of one run. Give `str(run.ref)` to whoever may want to find it again.
+    """The handle of one run. Give `str(run.ref)` to whoever may want to find it again."""
 
-    Attributes:
-        record: What this machine knows of the run.
-    """
-
-    def __init__(self, ports: Ports, record: RunRecord) -> None:
-        self.record = record
+    def __init__(self, ports: Ports, record: RunRecord, *, manner: Manner | None = None, fresh: bool = False) -> None:
         self._ports = ports
+        self._begun = record
         self._stop = StopSignal()
+        self._manner = manner or Manner()
+        self._fresh = fresh
         self._observer: Observer | None = None
+        self._earlier_read = False
+        self._finished = False
         self._outcome = record.outcome
+
+    @property
+    def record(self) -> RunRecord:
+        """What this machine knows of the run."""
+        return self._observer.record if self._observer else self._begun
 
     @property
     def run_id(self) -> str:
@@ -238,13 +372,28 @@ class Run:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The end, once it is known."""
-        return self._outcome
+        """The end, once it is known; also of a run that AWS refused to start, whose error was raised."""
+        return self._outcome or self.record.outcome
 
     @property
     def task(self) -> TaskSnapshot | None:
         """The latest that ECS said of the task while it is streamed; readable from any thread."""
         return self._observer.task if self._observer else None
+
+    @property
+    def launched(self) -> bool:
+        """Whether ECS has the run's task, and the deadline of its timeout, or the run is over."""
+        return self._outcome is not None or (self._observer is not None and self._observer.launched)
+
+    def launch(self) -> None:
+        """Block until ECS has the task, or the run has ended without one; `stream` then tells what happened.
+
+        Raises:
+            AwsError: AWS refused or did not answer. After `AwsUnreachableError` the task may run: `attach`.
+        """
+        if self._outcome is None:
+            self._observed.launch()
+            self._outcome = self._observed.record.outcome
 
     def stream(self) -> Iterator[WatchEvent]:
         """Give what happens until the end, log lines in batches; `Started` first, `Finished` last.
@@ -256,7 +405,8 @@ class Run:
             AwsError: AWS refuses to describe the task, or has not answered for longer than the connection's
                 patience. The run goes on; `JobRunner.attach` finds it.
         """
-        return self._keep_outcome(self._replayed if self.record.outcome is not None else self._observed)
+        over = self._begun.outcome is not None or (self._finished and self.record.outcome is not None)
+        return self._keep_outcome(self._replayed() if over else self._followed())
 
     def events(self) -> Iterator[Event]:
         """Give what `stream` gives, log lines one by one."""
@@ -270,9 +420,10 @@ class Run:
         """
         for _ in self.stream():
             pass
-        if self._outcome is None:
+        outcome = self.outcome
+        if outcome is None:
             raise UnknownRunError(f"run {self.run_id} ended without an outcome; this is a bug in jobrunner")
-        return self._outcome
+        return outcome
 
     def stop(self, reason: str = f"{verdict.STOP} by request") -> None:
         """Ask for the stop of the task; whoever iterates `stream`, `events` or `wait` sends it.
@@ -281,18 +432,26 @@ class Run:
         """
         self._stop.set(reason)
 
-    def _observed(self) -> Iterator[WatchEvent]:
-        self._observer = Observer(self._ports, self.record, self._stop)
-        return self._observer.stream()
+    @cached_property
+    def _observed(self) -> Observer:
+        self._observer = Observer(self._ports, self._begun, self._stop, manner=self._manner, fresh=self._fresh)
+        return self._observer
+
+    def _followed(self) -> Iterator[WatchEvent]:
+        if self._begun.earlier and self._manner.logs and not self._earlier_read:
+            # Attempts that ended before this handle was made: their log is part of the run's.
+            self._earlier_read = True
+            self._observed.know_earlier((yield from read_earlier(self._ports, self._begun, self._begun.earlier)))
+        yield from self._observed.stream()
 
     def _replayed(self) -> Iterator[WatchEvent]:
-        yield Started(run_id=self.run_id, task_arn=self.record.task_arn)
         yield from replay(self._ports, self.record)
 
-    def _keep_outcome(self, source: Callable[[], Iterator[WatchEvent]]) -> Iterator[WatchEvent]:
-        for event in source():
+    def _keep_outcome(self, source: Iterator[WatchEvent]) -> Iterator[WatchEvent]:
+        for event in source:
             if isinstance(event, Finished):
                 self._outcome = event.outcome
+                self._finished = True
             yield event
 
 
@@ -312,7 +471,16 @@ def connection_of(settings: Settings) -> Connection:
             "region is not set", hint="Set it in jobrunner.yaml, or as JOBRUNNER_REGION or AWS_REGION, or with a stage."
         )
     connection = Connection(region=settings.region, endpoint_url=settings.endpoint, profile=settings.profile)
-    return connection if settings.log_settle is None else replace(connection, log_settle=settings.log_settle)
+    return patient(connection, settings)
+
+
+def patient(connection: Connection, settings: Settings) -> Connection:
+    """Give the connection with what the settings say of AWS's delays."""
+    return replace(
+        connection,
+        log_settle=connection.log_settle if settings.log_settle is None else settings.log_settle,
+        task_settle=connection.task_settle if settings.task_settle is None else settings.task_settle,
+    )
 
 
 def open_ports(settings: Settings, connection: Connection) -> Ports:
@@ -325,6 +493,7 @@ def open_ports(settings: Settings, connection: Connection) -> Ports:
         connection=connection,
         tasks=gateways.tasks,
         definitions=gateways.definitions,
+        deadlines=gateways.deadlines,
         logs=gateways.logs,
         runs=open_runs(Path(settings.state_dir).expanduser()),
         clock=SystemClock(),
@@ -332,3 +501,10 @@ def open_ports(settings: Settings, connection: Connection) -> Ports:
         prices=load_prices(),
         release=gateways.clients.close,
     )
+
+
+def open_gateways_once(connection: Connection) -> Gateways:
+    """Bind the gateways to clients that try each call once."""
+    from jobrunner.aws import open_gateways  # noqa: PLC0415  not before the spec is valid
+
+    return open_gateways(connection, attempts=1)

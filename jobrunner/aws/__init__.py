@@ -1,8 +1,8 @@
 """AWS behind the ports of `core.ports`: the only package that imports boto3 and botocore.
 
-`connection` makes clients, `tasks`, `definitions`, `logs` and `audit` are the gateways, `wire` turns documents into
-values, `faults` is the one table of errors, `raw_json` makes the frequent answers fast to read. Importing any of
-them imports nothing of boto3: that happens with the first call.
+`connection` makes clients, `tasks`, `definitions`, `deadlines`, `logs` and `audit` are the gateways, `wire` turns
+documents into values, `faults` is the one table of errors, `raw_json` makes the frequent answers fast to read.
+Importing any of them imports nothing of boto3: that happens with the first call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobrunner.aws.connection import Clients, open_clients
+from jobrunner.aws.connection import ATTEMPTS, Clients, open_clients
+from jobrunner.aws.deadlines import SchedulerDeadlines
 from jobrunner.aws.definitions import EcsDefinitions
 from jobrunner.aws.logs import CloudWatchLogs
 from jobrunner.aws.tasks import EcsTasks
@@ -45,17 +46,25 @@ class Gateways:
 
     tasks: EcsTasks
     definitions: EcsDefinitions
+    deadlines: SchedulerDeadlines
     logs: CloudWatchLogs
     audit: WatchtowerAudit | NoAudit
     clients: Clients
 
 
-def open_gateways(connection: Connection, *, audit_log_group: str | None = None) -> Gateways:
-    """Bind the ports to a connection; nothing is imported from boto3, read or called yet."""
-    clients = open_clients(connection)
+def open_gateways(connection: Connection, *, audit_log_group: str | None = None, attempts: int = ATTEMPTS) -> Gateways:
+    """Bind the ports to a connection; nothing is imported from boto3, read or called yet.
+
+    Args:
+        connection: Where AWS is.
+        audit_log_group: Where the audit trail goes, if anywhere.
+        attempts: All tries of one call; 1 where the caller repeats calls itself.
+    """
+    clients = open_clients(connection, attempts=attempts)
     return Gateways(
         tasks=EcsTasks(clients),
         definitions=EcsDefinitions(clients),
+        deadlines=SchedulerDeadlines(clients),
         logs=CloudWatchLogs(clients),
         audit=_audit(clients, audit_log_group) if audit_log_group else NoAudit(),
         clients=clients,

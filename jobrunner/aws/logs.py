@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.aws import faults
 from jobrunner.aws.collector import collector_paused
-from jobrunner.aws.raw_json import body_of, parse
+from jobrunner.aws.raw_json import answer_of, body_of, parse
 from jobrunner.aws.read_ahead import ReadAhead
 from jobrunner.core.follow import LogPage, ReadLater, StreamAbsent, Unreadable
 from jobrunner.errors import AwsError, AwsRefusedError, AwsUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobrunner.aws.connection import Clients
-    from jobrunner.core.follow import ReadLog, ReadResult
+    from jobrunner.core.follow import LogStream, ReadLog, ReadResult
 
 #: "The maximum is 10,000 log events" or 1 MiB, whichever comes first (GetLogEvents, API reference).
 _PAGE = 10_000
@@ -56,6 +56,21 @@ class CloudWatchLogs:
             return self._checked(ours, stream.group)
         body = body_of(response)
         return _page(response) if body is None else body
+
+    def tail(self, stream: LogStream, limit: int) -> Sequence[str]:
+        """Give the last messages of a stream; see `ports.Logs.tail`."""
+        with faults.translated(_READ, f"read the log group {stream.group}"):
+            try:
+                answer = answer_of(
+                    self._clients.logs().get_log_events(
+                        logGroupName=stream.group, logStreamName=stream.name, startFromHead=False, limit=limit
+                    )
+                )
+            except Exception as error:
+                if faults.is_client_error(error) and faults.code_of(error) == "ResourceNotFoundException":
+                    return ()
+                raise
+        return [event["message"] for event in answer.get("events") or ()]
 
     def _checked(self, answer: ReadResult, group: str) -> ReadResult:
         """Make sure that it is the group that is absent: moto says so of a missing stream, too."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jobrunner.cli import collector, exits, summary, words
 from jobrunner.cli.logtext import LogJson, LogText
 from jobrunner.cli.terminal import OutputLostError
-from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Started
+from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Retrying, Started, VerdictKnown
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STOPPED
 from jobrunner.core.verdict import INTERRUPT
@@ -86,6 +86,7 @@ class Report:
         #: The run, once there is a handle: for the status line and the evidence.
         self.run: Run | None = None
         self.phase: str | None = None
+        self._attempt = 0
         self.lost: OutputLostError | None = None
 
     def show(self, event: WatchEvent) -> None:
@@ -110,7 +111,7 @@ class Report:
                     self._last_lines.extend(event.messages[-_LINES_KEPT:])
                 self._lines.write(event)
             case Started():
-                self._invocation.note(f"run {event.run_id} of {self._record.job}")
+                self._show_started(event)
             case PhaseChanged():
                 self.phase = event.phase
                 self._terminal.draw()
@@ -119,8 +120,21 @@ class Report:
                     self._invocation.note(f"{event.phase} after {self._elapsed(event.at)}")
             case WarningEvent():
                 self._invocation.note(f"warning: {event.message}")
+            case VerdictKnown():
+                known = summary.short(event.judgement)
+                self._invocation.note(f"{self._record.job} {known}; until ECS has stopped the task it is billed")
+            case Retrying():
+                self._invocation.note(summary.retrying(event))
             case Finished():
                 self.finish(event.outcome)
+
+    def _show_started(self, event: Started) -> None:
+        """Name the run, and each attempt once: without a task first if ECS does not place it."""
+        self.phase = None
+        if event.attempt != self._attempt:
+            self._attempt = event.attempt
+            again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+            self._invocation.note(f"run {event.run_id} of {self._record.job}{again}")
 
     def finish(self, outcome: Outcome) -> None:
         """Write the end of the run for a person."""
@@ -141,7 +155,9 @@ class Report:
 
     def say_goes_on(self) -> None:
         """Say that the run has not ended only because nobody follows it any more."""
-        self._invocation.note(f"run {self._record.run_id} goes on without this command")
+        launched = self.run is not None and self.run.launched
+        said = "goes on without this command" if launched else "may have been started, and goes on then"
+        self._invocation.note(f"run {self._record.run_id} {said}")
         self._terminal.say(f"  next  {self._invocation.command('attach', self._record.run_id)}")
 
     def status(self) -> AbstractContextManager[None]:
@@ -174,13 +190,13 @@ def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
     """
     report.run = run
     interrupts.watch(run)
-    outcome = show_all(run.stream(), report)
+    outcome = show_all(run.stream(), report, interrupts)
     if outcome is None:
         raise RuntimeError(f"run {run.run_id} ended without an outcome")
     return report.code(exits.of_outcome(outcome, interrupts.received))
 
 
-def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
+def show_all(events: Iterable[WatchEvent], report: Report, interrupts: Interrupts | None = None) -> Outcome | None:
     """Show events; give the outcome if one came."""
     outcome = None
     collector.work()
@@ -190,6 +206,8 @@ def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
                 outcome = event.outcome
             else:
                 report.show(event)
+            if interrupts is not None:
+                interrupts.check()
     if outcome is not None:
         report.show(Finished(outcome=outcome))
     return outcome
@@ -201,7 +219,7 @@ def leave(invocation: Invocation, run: Run | None, left: Left) -> int:
     If its stop was asked for, ECS has been told before this returns, or the message says that it may not have been.
     """
     if run is None:
-        message, hint = "left before it was known whether the task was started", invocation.command("ps")
+        message, hint = "left before anything was started", invocation.command("ps")
     else:
         state = "goes on" if not left.stopping else "is being stopped" if stop_for_sure(run) else "may go on"
         message, hint = f"left run {run.run_id}, which {state}", invocation.command("attach", run.run_id)

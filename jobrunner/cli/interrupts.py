@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from jobrunner.core import verdict
 
@@ -11,10 +11,21 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from jobrunner.cli.terminal import Terminal
-    from jobrunner.runner import Run
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _LEAVING = (signal.SIGHUP,)
+_SAID = "stopping the task and reading its log to the end"
+
+
+class Target(Protocol):
+    """What a signal acts on: one run, or many."""
+
+    @property
+    def launched(self) -> bool:
+        """Whether it may be left to itself."""
+
+    def stop(self, reason: str) -> None:
+        """Ask for the stop; called from a signal handler."""
 
 
 class Left(BaseException):
@@ -37,21 +48,23 @@ class Interrupts:
     SIGHUP (the terminal has gone) leaves at once and stops nothing, and so does the first signal in `detach`.
     A signal that was ignored before, as `nohup` and a shell's `&` do, stays ignored.
 
-    A signal that comes before the run is known waits for it: leaving in the middle of RunTask would leave a
-    task that nobody knows of.
+    A signal that leaves waits until ECS has the task, and its deadline: leaving in the middle of RunTask would leave
+    a task whose answer nobody keeps. The next one leaves at once all the same.
 
     Args:
         terminal: Where to say what happens.
         on_first: `stop` or `detach`.
+        said: What the first signal does, in words.
     """
 
-    def __init__(self, terminal: Terminal, on_first: str) -> None:
+    def __init__(self, terminal: Terminal, on_first: str, *, said: str = _SAID) -> None:
         self._terminal = terminal
+        self._said = said
         self._detach = on_first == "detach"
-        self._run: Run | None = None
+        self._target: Target | None = None
         self._before: dict[signal.Signals, object] = {}
         self._left: int | None = None
-        #: The signal that asked for the stop of the task, or None.
+        #: The signal that asked for the stop, or None.
         self.received: int | None = None
 
     def __enter__(self) -> Self:
@@ -68,27 +81,34 @@ class Interrupts:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]  # what getsignal gave
 
-    def watch(self, run: Run) -> None:
-        """Name the run, as soon as it is known; a signal that came before acts now."""
-        self._run = run
-        if self._left is not None:
-            raise Left(self._left, stopping=False)
+    def watch(self, target: Target) -> None:
+        """Name what is to be stopped or left, as soon as it is known; a signal that came before acts now."""
+        self._target = target
         if self.received is not None:
-            self._stop(run, self.received)
+            self._stop(target, self.received)
+
+    def check(self) -> None:
+        """Leave now if a signal said so before that was safe.
+
+        Raises:
+            Left: It did.
+        """
+        if self._left is not None and self._target is not None and self._target.launched:
+            raise Left(self._left, stopping=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None or (self._left is not None and number in _STOPPING):
             raise Left(number, stopping=self.received is not None)
+        name = signal.Signals(number).name
         if self._detach or number in _LEAVING:
             self._left = number
-            if self._run is not None:
-                raise Left(number, stopping=False)
+            self.check()
+            self._terminal.say_now(f"jobrunner: {name}: leaving as soon as ECS has the task; again to leave now")
             return
         self.received = number
-        name = signal.Signals(number).name
-        self._terminal.say_now(f"jobrunner: {name}: stopping the task and reading its log to the end; again to leave")
-        if self._run is not None:
-            self._stop(self._run, number)
+        self._terminal.say_now(f"jobrunner: {name}: {self._said}; again to leave")
+        if self._target is not None:
+            self._stop(self._target, number)
 
-    def _stop(self, run: Run, number: int) -> None:
-        run.stop(f"{verdict.INTERRUPT} by {signal.Signals(number).name}")
+    def _stop(self, target: Target, number: int) -> None:
+        target.stop(f"{verdict.INTERRUPT} by {signal.Signals(number).name}")

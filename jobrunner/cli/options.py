@@ -11,12 +11,15 @@ from jobrunner.cli.invocation import Invocation
 from jobrunner.core import local_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from jobrunner.core.options import RunOptions
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+#: Runs of one command: what one process has been shown to follow.
+MOST_RUNS = 5_000
 
 
 def shared(function: F) -> F:
@@ -64,7 +67,7 @@ class Arguments(click.Command):
             args, words = args[:at], args[at + 1 :]
             ctx.meta[ARGUMENTS] = tuple(words) or None
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, list(_repeated("--matrix", args)))
         except click.UsageError as error:
             if "unexpected extra argument" in error.message:
                 hint = "Arguments for the job itself stand after --, as in: jobrunner run JOB -- --verbose"
@@ -77,6 +80,18 @@ class Arguments(click.Command):
 
 
 ARGUMENTS = "jobrunner.arguments"
+
+
+def _repeated(option: str, args: list[str]) -> Iterator[str]:
+    """Let an option take several NAME=VALUES words, `--matrix a=1,2 b=3,4`: click's options take a fixed number."""
+    taking, previous = False, ""
+    for word in args:
+        assigns = "=" in word and not word.startswith("-")
+        if taking and assigns and previous != option:
+            yield option
+        taking = word == option or word.startswith(f"{option}=") or (taking and assigns)
+        previous = word
+        yield word
 
 
 def run_options(function: F) -> F:
@@ -215,6 +230,42 @@ _RUN = (
     click.option("--key", metavar="TEXT", help="The same key of the same job never starts a second run."),
 )
 
+
+def many_options(function: F) -> F:
+    """Add the options that make many runs of one job."""
+    for option in reversed(_MANY):
+        function = option(function)
+    return function
+
+
+_MANY = (
+    click.option(
+        "--count",
+        type=click.IntRange(1, MOST_RUNS),
+        metavar="N",
+        help="Run it N times; each run sees its number, from 0, as JOBRUNNER_INDEX.",
+    ),
+    click.option(
+        "--matrix",
+        multiple=True,
+        metavar="NAME=VALUES...",
+        help="Run it for every combination of parameters: region=eu,us day=2026-01-01..2026-01-07",
+    ),
+    click.option(
+        "--parallel",
+        type=click.IntRange(1, MOST_RUNS),
+        metavar="N",
+        help="Of many runs, so many at once. [default: 100]",
+    ),
+    click.option("--fail-fast", is_flag=True, help="Of many runs, stop all when the first has failed."),
+)
+
+
+no_wait_bill_option = click.option(
+    "--no-wait-bill",
+    is_flag=True,
+    help="End as soon as verdict and log are certain, on Fargate some 20 s before the bill is; status has it later.",
+)
 
 on_interrupt_option = click.option(
     "--on-interrupt",

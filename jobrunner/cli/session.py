@@ -17,10 +17,10 @@ from jobrunner.document import load_project
 from jobrunner.errors import LocalEndpointError, UnknownRunError
 from jobrunner.local.registry import EndpointInfo, connection_for, discover, endpoints
 from jobrunner.ops import find
-from jobrunner.runner import JobRunner, connection_of
+from jobrunner.runner import JobRunner, connection_of, patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.options import RunOptions
@@ -94,16 +94,25 @@ def to_start(invocation: Invocation, job: str, options: RunOptions) -> Iterator[
         SpecError: Something is wrong; nothing was started, not even the local endpoint.
         LocalEndpointError: It does not start.
     """
+    with to_start_many(invocation, job, (options,)) as session:
+        yield session
+
+
+@contextmanager
+def to_start_many(invocation: Invocation, job: str, options: Sequence[RunOptions]) -> Iterator[Session]:
+    """Give a session for starting runs of one job with these options; as `to_start`."""
     project = load(invocation, job)
     settings = project.settings
     anywhere = Connection(region=settings.region or local_stage.REGION)
     connection = anywhere if settings.is_local else _elsewhere(settings)
-    JobRunner(project, connection=connection).prepare(job, options)
+    checker = JobRunner(project, connection=connection)
+    for one in options:
+        checker.prepare(job, one)
     with ExitStack() as stack:
         owned = None
         if settings.is_local:
             info, owned = _local_endpoint(project, stack)
-            connection = connection_for(info)
+            connection = patient(connection_for(info), settings)
             shared = "" if owned else f" {info.url}"
             invocation.note(f"local endpoint{shared}: tasks run as local processes, images are not pulled")
         runner = stack.enter_context(_opened(invocation, project, connection))
@@ -130,7 +139,7 @@ def _elsewhere(settings: Settings) -> Connection:
     connection = connection_of(settings)
     url = settings.endpoint or os.environ.get("AWS_ENDPOINT_URL")
     known = [info for info in endpoints(Path(settings.state_dir)) if info.url == url] if url else []
-    return replace(connection_for(known[0]), region=connection.region) if known else connection
+    return patient(replace(connection_for(known[0]), region=connection.region), settings) if known else connection
 
 
 def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, OwnedEndpoint | None]:
@@ -211,7 +220,7 @@ def _where(settings: Settings, record: RunRecord | None, name: str) -> tuple[Con
     if record is not None and record.endpoint_id is not None:
         info = discover(state_dir, endpoint_id=record.endpoint_id)
         if info is not None:
-            return connection_for(info), False
+            return patient(connection_for(info), settings), False
         if record.outcome is None:
             raise _gone(record)
         # Nothing will be asked of it: what is known is in the record.
@@ -220,7 +229,7 @@ def _where(settings: Settings, record: RunRecord | None, name: str) -> tuple[Con
         return _elsewhere(settings), False
     info = discover(state_dir, owned=True)
     if info is not None:
-        return connection_for(info), False
+        return patient(connection_for(info), settings), False
     raise UnknownRunError(
         f"this machine knows no run {name!r}, and no local endpoint is running",
         hint="`jobrunner local` starts one that stays; a run on AWS is found with --stage NAME.",
@@ -248,7 +257,7 @@ def everywhere(invocation: Invocation) -> Iterator[list[JobRunner]]:
     project = load(invocation)
     settings = project.settings
     if settings.is_local:
-        connections = [connection_for(info) for info in endpoints(Path(settings.state_dir))]
+        connections = [patient(connection_for(info), settings) for info in endpoints(Path(settings.state_dir))]
     else:
         connections = [_elsewhere(settings)]
     with ExitStack() as stack:

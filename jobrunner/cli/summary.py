@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.cli import words
-from jobrunner.cli.harmless import harmless
+from jobrunner.cli.harmless import harmless, harmless_line
 from jobrunner.core.durations import format_duration
 from jobrunner.core.outcome import Verdict
 from jobrunner.core.sizes import FARGATE_SIZES, show_memory
@@ -13,8 +13,10 @@ from jobrunner.core.sizes import FARGATE_SIZES, show_memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from jobrunner.core.events import Retrying
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.outcome import Outcome
+    from jobrunner.core.verdict import Judgement
 
 _BOLD_GREEN, _BOLD_RED, _RESET = "\x1b[1;32m", "\x1b[1;31m", "\x1b[0m"
 _LONGEST_LINE: Final = 200
@@ -53,14 +55,40 @@ def ending(
         evidence = [*_testimony(task, known=outcome.detail), *_said(last_lines)]
         if evidence:
             yield "evidence", harmless("\n".join(evidence))
+    if outcome.earlier:
+        yield "attempts", "\n".join(map(attempt, (*outcome.earlier, outcome.alone())))
     yield "exit code", "none" if outcome.exit_code is None else str(outcome.exit_code)
     yield "duration", _duration(outcome)
-    yield "billed", words.billed(outcome.billed_seconds)
+    yield "billed", _billed(outcome)
     yield "cost", words.cost(outcome.cost_usd, local=local, seconds=outcome.billed_seconds)
     yield "log", _log(outcome)
     yield "run", outcome.run_id
     if next_command is not None and not outcome.succeeded:
         yield "next", next_command
+
+
+def attempt(outcome: Outcome) -> str:
+    """Give one attempt of several in a line: how it ended, on what, and what it cost by itself."""
+    on = f" on {outcome.capacity}" if outcome.capacity else ""
+    seconds = "bill unknown" if outcome.billed_seconds is None else f"{outcome.billed_seconds} s"
+    cost = "" if outcome.cost_usd is None else f", about ${outcome.cost_usd:f}"
+    said = harmless_line(outcome.detail)
+    return f"{outcome.attempt}{on}: {outcome.verdict.replace('_', ' ')}, {said}; {seconds}{cost}"
+
+
+def short(judgement: Judgement) -> str:
+    """Give a verdict in a few words: `failed, exit code 3`."""
+    return f"{judgement.verdict.replace('_', ' ')}, {harmless_line(judgement.detail)}"
+
+
+def retrying(event: Retrying) -> str:
+    """Say what has ended, and what comes next."""
+    ended = event.ended
+    what = f"attempt {ended.attempt} {ended.verdict.replace('_', ' ')}: {harmless_line(ended.detail)}"
+    when = f"in {words.duration(event.wait)}" if event.wait else "now"
+    capacity = f" on {event.capacity}" if event.capacity != ended.capacity else ""
+    again = "again" if event.attempt == ended.attempt else f"attempt {event.attempt}"
+    return f"{what}; {again}{capacity} {when}"
 
 
 def _cause(outcome: Outcome) -> str:
@@ -105,6 +133,14 @@ def _duration(outcome: Outcome) -> str:
     return f"{total} (start-up {words.duration(waiting)}, then {words.duration(running)})"
 
 
+def _billed(outcome: Outcome) -> str:
+    """Give the bill; of a run that did not wait for it, where it will be."""
+    left = (one.task_arn is not None and one.stopped_at is None for one in (*outcome.earlier, outcome))
+    if outcome.billed_seconds is None and outcome.verdict is not Verdict.LOST and any(left):
+        return "not known yet: ECS had not stopped the task; `jobrunner status` has it later"
+    return words.billed(outcome.billed_seconds)
+
+
 def _log(outcome: Outcome) -> str:
     lines = words.counted(outcome.logs.events, "line")
     if outcome.logs.complete:
@@ -130,17 +166,22 @@ def next_step(
         timeout: The run's, in seconds.
     """
     run, job, verdict = outcome.run_id, outcome.job, outcome.verdict
-    if verdict is Verdict.NEVER_STARTED or outcome.exit_code in {126, 127}:
-        return command("show", job)
-    if verdict is Verdict.TIMED_OUT:
-        return command("run", job, "--timeout", format_duration(2 * timeout) if timeout else "0")
-    if verdict is Verdict.OUT_OF_MEMORY:
-        return command("run", job, "--memory", _larger_memory(task))
-    if outcome.reason == "spot_interruption":
-        return command("run", job, "--capacity", "on-demand")
-    if verdict in {Verdict.INTERRUPTED, Verdict.STOPPED}:
-        return command("run", job)
-    return command("logs", run) if log_readable else command("status", run)
+    typed: tuple[str, ...]
+    if verdict in {Verdict.NEVER_STARTED, Verdict.LOST}:
+        typed = ("explain", run)
+    elif outcome.exit_code in {126, 127}:
+        typed = ("show", job)
+    elif verdict is Verdict.TIMED_OUT:
+        typed = ("run", job, "--timeout", format_duration(2 * timeout) if timeout else "0")
+    elif verdict is Verdict.OUT_OF_MEMORY:
+        typed = ("run", job, "--memory", _larger_memory(task))
+    elif outcome.reason == "spot_interruption":
+        typed = ("run", job, "--capacity", "on-demand")
+    elif verdict in {Verdict.INTERRUPTED, Verdict.STOPPED}:
+        typed = ("run", job)
+    else:
+        typed = ("logs" if log_readable else "status", run)
+    return command(*typed)
 
 
 def _larger_memory(task: TaskSnapshot | None) -> str:

@@ -34,6 +34,7 @@ class Connection:
             that shows every line before it shows the container's end may say 0.
         task_settle: Seconds for which a task that was just started may be reported as MISSING.
         patience: Seconds without an answer after which whoever follows a run gives up (the run goes on).
+        quotas: Whether AWS's rates of calls hold there.
         endpoint_id: Identity of an endpoint that forgets everything when it ends; another endpoint may later
             listen on the same port. None for AWS.
     """
@@ -46,4 +47,5 @@ class Connection:
     log_settle: float = LOG_SETTLE_SECONDS
     task_settle: float = TASK_SETTLE_SECONDS
     patience: float = PATIENCE_SECONDS
+    quotas: bool = True
     endpoint_id: str | None = None

@@ -11,19 +11,22 @@ from jobrunner.core.outcome import Outcome, iso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jobrunner.core.verdict import Judgement
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """ECS accepted the run, or the run was found: from here on it can be attached to."""
+    """ECS accepted an attempt of the run, or it was found: from here on it can be attached to."""
 
     run_id: str
     task_arn: str | None
+    attempt: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON line of product.md."""
-        return {"event": "started", "run_id": self.run_id, "task_arn": self.task_arn}
+        return {"event": "started", "run_id": self.run_id, "task_arn": self.task_arn, "attempt": self.attempt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,51 @@ class PhaseChanged:
     def to_json(self) -> dict[str, Any]:
         """Give the JSON line of product.md."""
         return {"event": "phase", "phase": self.phase, "at": iso(self.at)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictKnown:
+    """How the attempt ended is certain, although ECS has not reached STOPPED: only the bill is waited for."""
+
+    judgement: Judgement
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON line with the outcome's words."""
+        known = self.judgement
+        return {
+            "event": "verdict",
+            "verdict": str(known.verdict),
+            "reason": known.reason,
+            "exit_code": known.exit_code,
+            "detail": known.detail,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrying:
+    """An attempt has ended, and the run goes on with another launch after a pause.
+
+    Attributes:
+        ended: The outcome of what has ended, with its own bill.
+        attempt: Of the next launch; the same as before when the job's container never ran.
+        capacity: Of the next launch, `on-demand` or `spot`.
+        wait: Seconds until then.
+    """
+
+    ended: Outcome
+    attempt: int
+    capacity: str
+    wait: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON line: the next attempt, and the outcome of the one that has ended."""
+        return {
+            "event": "retrying",
+            "attempt": self.attempt,
+            "capacity": self.capacity,
+            "wait_seconds": self.wait,
+            "ended": self.ended.to_json(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +148,9 @@ class Finished:
 
 
 #: What the library gives, one by one.
-Event: TypeAlias = Started | PhaseChanged | LogLine | Warning | Finished
+Event: TypeAlias = Started | PhaseChanged | LogLine | Warning | VerdictKnown | Retrying | Finished
 #: What the watch makes: log lines in batches.
-WatchEvent: TypeAlias = Started | PhaseChanged | LogBatch | Warning | Finished
+WatchEvent: TypeAlias = Started | PhaseChanged | LogBatch | Warning | VerdictKnown | Retrying | Finished
 
 
 def moment(milliseconds: int) -> datetime:

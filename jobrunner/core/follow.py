@@ -205,14 +205,22 @@ class Follow:
         self._settle = settle
         self._blind = tuple(blind)
         self._over: float | None = None
+        self._unseen: str | None = None
         self._drained_since: float | None = None
         self._gave_up = False
         self.events = 0
 
-    def containers_over(self, at: float) -> None:
-        """Say that no container writes any more, and since when; the first call counts."""
+    def containers_over(self, at: float, *, unseen: str | None = None) -> None:
+        """Say that no container writes any more, and since when; the first call counts.
+
+        Args:
+            at: Since when.
+            unseen: Why that is not known, if it is only assumed: the log is then read to its end of now, and what
+                has been read is not said to be all.
+        """
         if self._over is None:
             self._over = at
+            self._unseen = unseen
             for tail in self._tails.values():
                 tail.due = min(tail.due, at)
 
@@ -262,7 +270,8 @@ class Follow:
 
     def report(self) -> LogReport:
         """Say whether the log is complete, or why not; asked when `quiet()`."""
-        reasons = [*self._blind, *dict.fromkeys(filter(None, map(self._shortfall, self._tails.values())))]
+        shortfalls = dict.fromkeys(filter(None, (self._unseen, *map(self._shortfall, self._tails.values()))))
+        reasons = [*self._blind, *shortfalls]
         return LogReport(complete=not reasons, events=self.events, reason="; ".join(reasons) if reasons else None)
 
     def _shortfall(self, tail: _Tail) -> str | None:

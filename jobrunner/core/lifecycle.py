@@ -6,9 +6,11 @@ two looks, and a task may stop without ever having run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from jobrunner.core.outcome import iso, parse_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +91,24 @@ class TaskSnapshot:
     capacity_provider: str | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON object that `from_json` reads back; what ECS did not say is left out."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        times = {name: iso(getattr(self, name)) for name in _TIMES}
+        known = {name: value for name, value in {**plain, **times}.items() if value is not None}
+        return {**known, "containers": [asdict(one) for one in self.containers], "environment": dict(self.environment)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> TaskSnapshot:
+        """Read what `to_json` gave."""
+        times: dict[str, Any] = {name: parse_iso(document[name]) for name in _TIMES if name in document}
+        return cls(
+            **{name: document[name] for name in _PLAIN if name in document},
+            **times,
+            containers=tuple(ContainerSnapshot(**one) for one in document["containers"]),
+            environment=MappingProxyType(document["environment"]),
+        )
+
     @property
     def stopped(self) -> bool:
         """Whether the task is over: only `lastStatus` STOPPED is, with all exit codes known."""
@@ -99,11 +119,28 @@ class TaskSnapshot:
         return next((container for container in self.containers if container.name == name), None)
 
     @property
+    def nothing_ran(self) -> bool:
+        """Whether the task is known to have ended before any container could write a line."""
+        return self.stopped and self.started_at is None and all(one.exit_code is None for one in self.containers)
+
+    @property
     def containers_over(self) -> bool:
         """Whether no container can write another line."""
         if self.stopped:
             return True
         return bool(self.containers) and all(container.exit_code is not None for container in self.containers)
+
+
+_TIMES = (
+    "created_at",
+    "pull_started_at",
+    "pull_stopped_at",
+    "started_at",
+    "stopping_at",
+    "execution_stopped_at",
+    "stopped_at",
+)
+_PLAIN = tuple(one.name for one in fields(TaskSnapshot) if one.name not in {*_TIMES, "containers", "environment"})
 
 
 def later_phase(known: str | None, seen: str | None) -> str | None:

@@ -22,6 +22,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RUN_ID_LENGTH = 16
 _RUN_ID = re.compile(f"[{_ALPHABET}]{{{RUN_ID_LENGTH}}}")
 _STARTED_BY = "jobrunner/"
+_TIMEOUT = "jobrunner-timeout-"
 _FAMILY_LIMIT = 255
 _REF_PARTS = 3
 _REF_SCHEME = "jobrunner"
@@ -49,13 +50,23 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
-def client_token(run_id: str, attempt: int) -> str:
-    """Give the `clientToken` of one attempt of a run (at most 64 ASCII characters; RunTask).
+def client_token(run_id: str, attempt: int, launch: int = 1) -> str:
+    """Give the `clientToken` of one launch of a run (at most 64 ASCII characters; RunTask).
 
-    The attempt is part of it because ECS answers a repeated token with the first answer, also when that
-    was a failure to place the task.
+    Attempt and launch are part of it because ECS answers a repeated token with the first answer, also when
+    that was a failure to place the task.
     """
-    return f"{run_id}-{attempt}"
+    return f"{run_id}-{attempt}" if launch == 1 else f"{run_id}-{attempt}.{launch}"
+
+
+def timeout_schedule(token: str) -> str:
+    """Give the name of the schedule that stops the task of a launch at its timeout.
+
+    Args:
+        token: The launch's `client_token`: another launch is another task, with a deadline of its own. The name
+            has at most 64 letters, digits, `.`, `-` and `_` (CreateSchedule).
+    """
+    return f"{_TIMEOUT}{token}"
 
 
 def started_by(run_id: str) -> str:

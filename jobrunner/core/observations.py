@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from jobrunner.core.events import Finished
 from jobrunner.core.follow import LogStream, ReadLog, ReadResult
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jobrunner.core.deadline import Deadline
     from jobrunner.core.events import WatchEvent
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.outcome import Outcome
+    from jobrunner.core.ports import Launch
+    from jobrunner.core.record import RunRecord
     from jobrunner.errors import AwsError
 
 
@@ -30,9 +34,12 @@ class Subject:
         blind: Why the log of some container cannot be read (another log driver, …).
         region: For the price.
         architecture: As asked for; for the price, where ECS does not say.
+        capacity: As asked for, `on-demand` or `spot`.
         launched_at: When RunTask was called.
-        deadline: When the run times out; None for never.
+        deadline: When the attempt times out; None for never.
         timeout: The timeout that gave the deadline, in seconds.
+        start_deadline: When the job's container must have started; None for never.
+        start_timeout: The limit that gave the start deadline, in seconds.
     """
 
     run_id: str
@@ -44,9 +51,12 @@ class Subject:
     region: str
     architecture: str
     launched_at: datetime
+    capacity: str | None = None
     blind: tuple[str, ...] = ()
     deadline: datetime | None = None
     timeout: int | None = None
+    start_deadline: datetime | None = None
+    start_timeout: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,30 @@ class Patience:
     log_settle: float
     task_settle: float
     unreachable: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often a task is looked at, in seconds.
+
+    DescribeTasks is asked for again after a fifth of the time that the task has been in its state: a short task
+    is seen to end at once, a long one costs few calls, and no answer is later than a fifth of what it took.
+
+    Attributes:
+        first: Between the first two looks.
+        longest: No pause is longer in the first ten minutes of a state.
+        longest_of_long_run: Nor than this one afterwards, when nobody waits for the second.
+    """
+
+    first: float = 0.05
+    longest: float = 2.0
+    longest_of_long_run: float = 5.0
+
+
+#: Of one run that somebody follows.
+CLOSE = Pace()
+#: Of one run among many, which share their looks: a call describes a hundred tasks.
+SHARED = Pace(first=1.0, longest=4.0, longest_of_long_run=10.0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +104,37 @@ class StopTask:
     reason: str
 
 
-Ask: TypeAlias = DescribeTask | ReadLog | StopTask
+@dataclass(frozen=True, kw_only=True)
+class LaunchTask:
+    """The request: store this record, which says what is launched, and then call RunTask as it says."""
+
+    record: RunRecord
+
+
+@dataclass(frozen=True)
+class FindTask:
+    """The question: has ECS a task of this launch? Asked when it is unknown whether RunTask arrived."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetDeadline:
+    """The request: have EventBridge Scheduler stop the task at its timeout, whoever is watching then."""
+
+    deadline: Deadline
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClearDeadline:
+    """The request: the task has ended, its deadline is no longer needed."""
+
+    name: str
+    group: str
+
+
+#: What `Watch` asks.
+WatchAsk: TypeAlias = DescribeTask | ReadLog | StopTask
+#: What `Course` asks.
+Ask: TypeAlias = WatchAsk | LaunchTask | FindTask | SetDeadline | ClearDeadline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,27 +165,73 @@ class StopAccepted:
 
 @dataclass(frozen=True, kw_only=True)
 class CallFailed:
-    """DescribeTasks or StopTask could not be carried out."""
+    """A call that was asked for could not be carried out."""
 
-    ask: DescribeTask | StopTask
+    ask: DescribeTask | StopTask | LaunchTask | FindTask | SetDeadline | ClearDeadline
     error: AwsError
 
 
-Observation: TypeAlias = TaskSeen | PageRead | StopAccepted | CallFailed
+@dataclass(frozen=True, kw_only=True)
+class Launched:
+    """The answer of RunTask."""
+
+    launch: Launch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overtaken:
+    """Nothing was launched: another process has taken the run further than this one knew."""
+
+    record: RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFound:
+    """The answer to `FindTask`: the ARN of the launch's task, or None if ECS has none."""
+
+    task_arn: str | None
+
+
+@dataclass(frozen=True)
+class DeadlineSet:
+    """The schedule that stops the task exists."""
+
+
+@dataclass(frozen=True)
+class DeadlineCleared:
+    """The schedule that would stop the task is gone."""
+
+
+#: What `Watch` takes.
+WatchObservation: TypeAlias = TaskSeen | PageRead | StopAccepted | CallFailed
+#: What `Course` takes.
+Observation: TypeAlias = WatchObservation | Launched | Overtaken | TaskFound | DeadlineSet | DeadlineCleared
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What became known, and what to do next.
 
+    The order is: store, tell, wait, ask. When what is stored knows more than `record`, `without_end` is told, nothing
+    is asked, and the next observation is `Overtaken`.
+
     Attributes:
         events: In order; the last one of the last step is `Finished`.
         wait: Seconds to wait before the asks; 0 to go on at once.
         asks: What to ask then. Empty while only time is waited for (a deadline): then just advance again.
         outcome: The end; None while there is more.
+        record: What is to be stored before anything else is done; None while nothing new is.
+        error: What to raise once that is stored: the end of the run, and a failure of the tool.
     """
 
     events: tuple[WatchEvent, ...]
     wait: float = 0.0
     asks: tuple[Ask, ...] = ()
     outcome: Outcome | None = None
+    record: RunRecord | None = None
+    error: AwsError | None = None
+
+    def without_end(self) -> Step:
+        """Give what is to be told although the run does not end here: another process has taken it further."""
+        events = tuple(event for event in self.events if not isinstance(event, Finished))
+        return replace(self, events=events, outcome=None)

@@ -6,13 +6,16 @@ calls `Outcome.raise_for_failure()`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobrunner.errors import RunFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Verdict(StrEnum):
@@ -67,16 +70,19 @@ class Outcome:
     Attributes:
         run_id: The run's id.
         job: The job's name.
-        attempt: Which attempt of the run this was, from 1.
+        attempt: Which attempt of the run this was, from 1; the last one.
         verdict: How it ended.
         reason: One word for the cause, such as `exit`, `timeout`, `image_pull`; stable, for programs.
         exit_code: The exit code of the job's own container; None when there is none.
         detail: The cause in a sentence, for people.
         task_arn: None when ECS never made a task.
         created_at: When ECS accepted the task, and so on; all timezone-aware, None when ECS did not say.
-        billed_seconds: As AWS bills them; None when they cannot be known. Never a guess.
-        cost_usd: An estimate from the dated price table; None when a price or the duration is unknown.
-        logs: Whether the log that was read is the whole log.
+        billed_seconds: As AWS bills them, of all attempts together; None when they cannot be known. Never a guess.
+        cost_usd: An estimate from the dated price table, of all attempts together; None when a price or the
+            duration is unknown.
+        capacity: What the attempt ran on, `on-demand` or `spot`; None when ECS did not say.
+        logs: Whether the log that was read is the whole log, of all attempts.
+        earlier: The outcomes of the attempts before this one, each with its own bill.
     """
 
     run_id: str
@@ -93,12 +99,29 @@ class Outcome:
     stopped_at: datetime | None = None
     billed_seconds: int | None = None
     cost_usd: Decimal | None = None
+    capacity: str | None = None
     logs: LogReport = UNREAD
+    earlier: tuple[Outcome, ...] = ()
 
     @property
     def succeeded(self) -> bool:
         """Whether the job's own container ended with exit code 0."""
         return self.verdict is Verdict.SUCCEEDED
+
+    def alone(self) -> Outcome:
+        """Give the outcome of the last attempt by itself: the opposite of `after`."""
+        seconds = [one.billed_seconds for one in self.earlier]
+        costs = [one.cost_usd for one in self.earlier]
+        known = self.billed_seconds is not None and None not in seconds
+        priced = self.cost_usd is not None and None not in costs
+        return replace(
+            self,
+            billed_seconds=(self.billed_seconds or 0) - sum(one or 0 for one in seconds) if known else None,
+            cost_usd=(self.cost_usd or Decimal(0)) - sum((one or Decimal(0) for one in costs), Decimal(0))
+            if priced
+            else None,
+            earlier=(),
+        )
 
     def raise_for_failure(self) -> Outcome:
         """Return the outcome of a success.
@@ -131,8 +154,24 @@ class Outcome:
             "stopped_at": iso(self.stopped_at),
             "billed_seconds": self.billed_seconds,
             "cost_usd": None if self.cost_usd is None else f"{self.cost_usd:f}",
+            "capacity": self.capacity,
             "logs": self.logs.to_json(),
+            "earlier": [one.to_json() for one in self.earlier],
         }
+
+    def after(self, earlier: Sequence[Outcome]) -> Outcome:
+        """Give the outcome of the whole run: this last attempt, and the bill and the log of all of them."""
+        if not earlier:
+            return self
+        seconds = [one.billed_seconds for one in (*earlier, self)]
+        costs = [one.cost_usd for one in (*earlier, self)]
+        return replace(
+            self,
+            billed_seconds=None if None in seconds else sum(one for one in seconds if one is not None),
+            cost_usd=None if None in costs else sum((one for one in costs if one is not None), Decimal(0)),
+            logs=merged([one.logs for one in (*earlier, self)]),
+            earlier=tuple(earlier),
+        )
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Outcome:
@@ -145,8 +184,20 @@ class Outcome:
             **times,
             verdict=Verdict(document["verdict"]),
             cost_usd=None if cost is None else Decimal(cost),
+            capacity=document.get("capacity"),
             logs=LogReport(complete=logs["complete"], events=logs["events"], reason=logs.get("reason")),
+            earlier=tuple(map(cls.from_json, document.get("earlier") or ())),
         )
+
+
+def merged(reports: Sequence[LogReport]) -> LogReport:
+    """Give the report on the logs of several attempts together."""
+    reasons = dict.fromkeys(one.reason for one in reports if one.reason is not None)
+    return LogReport(
+        complete=all(one.complete for one in reports),
+        events=sum(one.events for one in reports),
+        reason="; ".join(reasons) or None,
+    )
 
 
 _TIMES = ("created_at", "pull_started_at", "started_at", "stopped_at")

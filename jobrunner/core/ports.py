@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from jobrunner.core.follow import ReadLog, ReadResult
+    from jobrunner.core.deadline import Deadline
+    from jobrunner.core.follow import LogStream, ReadLog, ReadResult
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.record import RunRecord
     from jobrunner.core.request import RunRequest
@@ -102,11 +103,27 @@ class Definitions(Protocol):
         ...
 
 
+class Deadlines(Protocol):
+    """One-off schedules of EventBridge Scheduler that stop a task at its timeout."""
+
+    def set(self, deadline: Deadline) -> None:
+        """Create the schedule; one of that name that exists already stays as it is, and is no error."""
+        ...
+
+    def clear(self, name: str, group: str) -> None:
+        """Delete the schedule; one that is not there, because it has fired or was never made, is no error."""
+        ...
+
+
 class Logs(Protocol):
     """CloudWatch Logs."""
 
     def read(self, question: ReadLog) -> ReadResult:
         """Read a page. Raises nothing: what AWS cannot or will not answer is part of the answer."""
+        ...
+
+    def tail(self, stream: LogStream, limit: int) -> Sequence[str]:
+        """Give the last messages of a stream, at most `limit`, oldest first; none of one that does not exist."""
         ...
 
     def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:
@@ -125,8 +142,27 @@ class Runs(Protocol):
         """
         ...
 
+    def add_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many at once, as `add` would one by one; but a record replaces one that is behind or elsewhere.
+
+        Elsewhere: at an endpoint that has gone, whose run of the same key this one is not.
+        """
+        ...
+
     def save(self, record: RunRecord) -> None:
         """Replace the record of that run id."""
+        ...
+
+    def advance(self, record: RunRecord) -> RunRecord:
+        """Store a record unless what is stored knows more of the run, and give what is stored then.
+
+        Processes that follow one run all report what they see; a late one takes nothing back
+        (`RunRecord.is_behind`).
+        """
+        ...
+
+    def advance_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many at once, durably, as `advance` would one by one."""
         ...
 
     def get(self, run_id: str) -> RunRecord | None:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobrunner.core.options import RunOptions
+    from jobrunner.core.retry import Position
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
 
 #: "The total character limit for overrides is 8192, including the JSON formatting" (RunTask, API reference).
 OVERRIDES_LIMIT = 8192
+ATTEMPT_VARIABLE = "JOBRUNNER_ATTEMPT"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,31 @@ def run_request(
     return RunRequest(body=body)
 
 
+def relaunched(body: Mapping[str, Any], run_id: str, at: Position) -> dict[str, Any]:
+    """Give the request of a later launch of the same run: token, capacity and `JOBRUNNER_ATTEMPT`, nothing else.
+
+    It is made from the request as sent, so that whoever finds the run, on any machine and after a change of the
+    job's file, launches what was asked for.
+    """
+    kept = {key: value for key, value in body.items() if key not in {"launchType", "capacityProviderStrategy"}}
+    overrides = body["overrides"]
+    containers = [_with_attempt(override, at.attempt) for override in overrides["containerOverrides"]]
+    return {
+        **kept,
+        **_capacity(at.capacity),
+        "overrides": {**overrides, "containerOverrides": containers},
+        "clientToken": naming.client_token(run_id, at.attempt, at.launch),
+    }
+
+
+def _with_attempt(override: Mapping[str, Any], attempt: int) -> dict[str, Any]:
+    environment = [
+        {**pair, "value": str(attempt)} if pair["name"] == ATTEMPT_VARIABLE else pair
+        for pair in override["environment"]
+    ]
+    return {**override, "environment": environment}
+
+
 def resolve_params(spec: JobSpec, given: Mapping[str, str]) -> dict[str, str]:
     """Give each parameter its value: the given one, else its default.
 
@@ -141,7 +168,7 @@ def _identity_variables(spec: JobSpec, options: RunOptions, identity: RunIdentit
     variables = {
         "JOBRUNNER_JOB": spec.name,
         "JOBRUNNER_RUN_ID": identity.run_id,
-        "JOBRUNNER_ATTEMPT": str(identity.attempt),
+        ATTEMPT_VARIABLE: str(identity.attempt),
         "JOBRUNNER_TRIGGER": str(options.trigger),
     }
     if options.scheduled_time is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from jobrunner.core import local_stage
-from jobrunner.core.connection import LOG_SETTLE_SECONDS
+from jobrunner.core.connection import LOG_SETTLE_SECONDS, TASK_SETTLE_SECONDS
 from jobrunner.core.fields import LogGroup, Matching, Role, Seconds, Tags, described, duration, whole_number
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.part import Part
@@ -104,6 +104,15 @@ class Overlay(Part):
         None, description="Role that pulls images, reads secrets and writes logs; name or ARN."
     )
     task_role: Role | None = Field(None, description="Role of the programs in the containers; name or ARN.")
+    scheduler_role: Role | None = Field(
+        None,
+        description="Role with which EventBridge Scheduler stops a task at its timeout; name or ARN. Without it, only "
+        "the process that follows a run keeps its timeout.",
+    )
+    schedule_group: (
+        Annotated[str, Matching(r"[0-9A-Za-z_.-]{1,64}", "the name of a schedule group of EventBridge Scheduler")]
+        | None
+    ) = Field(None, description="Schedule group of those schedules. By default the one named default.")
     log_group: LogGroup | None = Field(
         None,
         description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, "
@@ -116,6 +125,11 @@ class Overlay(Part):
         None,
         description="After a task's end, logs are read until quiet for so long. "
         f"By default {LOG_SETTLE_SECONDS:g} s, locally 0.",
+    )
+    task_settle: Annotated[Seconds, duration(0, 300, "settling takes")] | None = Field(
+        None,
+        description="For so long ECS may not show a task that it has just started. "
+        f"By default {TASK_SETTLE_SECONDS:g} s, locally 0.",
     )
     audit_log_group: LogGroup | None = Field(
         None, description="CloudWatch log group to which who started, stopped and finished what is written."
@@ -183,9 +197,12 @@ KEYS = (
     "network.assign_public_ip",
     "execution_role",
     "task_role",
+    "scheduler_role",
+    "schedule_group",
     "log_group",
     "log_retention",
     "log_settle",
+    "task_settle",
     "audit_log_group",
     "tags",
     "jobs",
@@ -217,9 +234,12 @@ class Settings:
         network: Every key None that nobody set.
         execution_role: Name or ARN, or None.
         task_role: Name or ARN, or None.
+        scheduler_role: Name or ARN, or None: timeouts are kept by whoever follows a run.
+        schedule_group: Of the schedules that stop tasks at their timeout.
         log_group: CloudWatch log group.
         log_retention: Days.
         log_settle: Seconds, or None: the connection decides.
+        task_settle: Seconds, or None: the connection decides.
         audit_log_group: CloudWatch log group, or None: no audit.
         tags: Of every task and definition.
         jobs: Directory of the jobs' files, relative to the project's.
@@ -239,9 +259,12 @@ class Settings:
     network: Network = field(default_factory=Network)
     execution_role: str | None = None
     task_role: str | None = None
+    scheduler_role: str | None = None
+    schedule_group: str = "default"
     log_group: str
     log_retention: int = 30
     log_settle: float | None = None
+    task_settle: float | None = None
     audit_log_group: str | None = None
     tags: Mapping[str, str] = field(default_factory=FrozenDict)
     jobs: str = "jobs"
@@ -283,5 +306,6 @@ LOCAL_VALUES: Mapping[str, Any] = FrozenDict(
         },
         "execution_role": local_stage.EXECUTION_ROLE,
         "task_role": local_stage.TASK_ROLE,
+        "scheduler_role": local_stage.SCHEDULER_ROLE,
     }
 )

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, assert_never
 
 from jobrunner.core import verdict as verdicts
 from jobrunner.core.durations import format_duration
-from jobrunner.core.ending import conclude
-from jobrunner.core.events import Finished, PhaseChanged, Warning, WatchEvent  # noqa: A004  our event
+from jobrunner.core.ending import UNSEEN, conclude
+from jobrunner.core.events import Finished, PhaseChanged, VerdictKnown, Warning, WatchEvent  # noqa: A004  our event
 from jobrunner.core.follow import Follow
-from jobrunner.core.lifecycle import STOPPED, TaskSnapshot, has_run, later_phase
+from jobrunner.core.lifecycle import RUNNING, STOPPED, TaskSnapshot, has_run, later_phase
 from jobrunner.core.observations import (
-    Ask,
+    CLOSE,
     CallFailed,
     DescribeTask,
-    Observation,
+    Pace,
     PageRead,
     Patience,
     Step,
@@ -29,8 +29,11 @@ from jobrunner.core.observations import (
     StopTask,
     Subject,
     TaskSeen,
+    WatchAsk,
+    WatchObservation,
 )
 from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict
+from jobrunner.core.stops import started
 from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
 
 if TYPE_CHECKING:
@@ -38,17 +41,13 @@ if TYPE_CHECKING:
 
     from jobrunner.core.billing import PriceTable
 
-#: DescribeTasks is asked for again after a fifth of the time that the task has been in its state: a short task
-#: is seen to end at once, a long one costs few calls, and no answer is later than a fifth of what it took.
-_FIRST_LOOK = 0.05
 _GROWTH = 0.2
-_LONGEST_LOOK = 2.0
-#: After ten minutes in one state nobody waits for the second.
 _LONG_RUN = 600.0
-_LONGEST_LOOK_OF_LONG_RUN = 5.0
 _LONGEST_BACKOFF = 20.0
 #: How long after the containers' end AWS's own clock is trusted to say so, whatever the skew of ours.
 _CLOCK_SKEW = 60.0
+#: Seconds after which StopTask is sent again to a task that is to run on.
+_STOP_AGAIN = 2.0
 #: Questions due within this time are asked together.
 _TOGETHER = 0.01
 
@@ -61,12 +60,26 @@ class Watch:
         patience: How long what may pass is waited for.
         prices: For the estimate of the cost.
         now: The time at which watching begins.
+        pace: How often to look.
+        wait_bill: Whether to watch until STOPPED, which gives the bill, or only until the verdict is certain and
+            the log complete; on Fargate that is some 20 seconds earlier.
     """
 
-    def __init__(self, subject: Subject, *, patience: Patience, prices: PriceTable, now: datetime) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        patience: Patience,
+        prices: PriceTable,
+        now: datetime,
+        pace: Pace = CLOSE,
+        wait_bill: bool = True,
+    ) -> None:
         self._subject = subject
         self._patience = patience
         self._prices = prices
+        self._pace = pace
+        self._wait_bill = wait_bill
         self._follow = Follow(subject.streams or (), settle=patience.log_settle, blind=subject.blind)
         self._task: TaskSnapshot | None = None
         self._phase: str | None = None
@@ -77,7 +90,19 @@ class Watch:
         self._silent_since: float | None = None
         self._stop: str | None = None
         self._stop_due: float | None = None
+        self._stop_accepted = False
         self._judgement: verdicts.Judgement | None = None
+        self._certain: verdicts.Judgement | None = None
+
+    @property
+    def judgement(self) -> verdicts.Judgement | None:
+        """How the task ended, once that is certain."""
+        return self._judgement or self._certain
+
+    @property
+    def ran(self) -> bool:
+        """Whether the job's own container is known to have started."""
+        return self._task is not None and started(self._task, self._task.container(self._subject.main))
 
     @property
     def task(self) -> TaskSnapshot | None:
@@ -90,7 +115,7 @@ class Watch:
             self._stop = reason
             self._stop_due = 0.0
 
-    def advance(self, now: datetime, observations: Iterable[Observation] = ()) -> Step:
+    def advance(self, now: datetime, observations: Iterable[WatchObservation] = ()) -> Step:
         """Take what was observed and say what to do next.
 
         Args:
@@ -105,8 +130,9 @@ class Watch:
         for observation in observations:
             events.extend(self._take(observation, now))
         events.extend(self._follow.release())
-        if self._judgement and self._log_done():
-            outcome = self._outcome(self._judgement)
+        judgement = self._judgement if self._wait_bill else self.judgement
+        if judgement and self._log_done():
+            outcome = self._outcome(judgement)
             return Step(events=(*events, Finished(outcome=outcome)), outcome=outcome)
         self._check_deadline(now)
         due = self._next_due()
@@ -117,13 +143,9 @@ class Watch:
         return self._subject.streams is None or self._nothing_ran() or self._follow.quiet()
 
     def _nothing_ran(self) -> bool:
-        """Tell whether the task is known to have ended before any container could write a line."""
-        task = self._task
-        if task is None or not task.stopped or self._follow.events:
-            return False
-        return task.started_at is None and all(one.exit_code is None for one in task.containers)
+        return self._task is not None and self._task.nothing_ran and not self._follow.events
 
-    def _take(self, observation: Observation, now: datetime) -> Iterator[WatchEvent]:
+    def _take(self, observation: WatchObservation, now: datetime) -> Iterator[WatchEvent]:
         match observation:
             case TaskSeen(task=TaskSnapshot() as task):
                 yield from self._take_task(task, observation.at)
@@ -134,6 +156,7 @@ class Watch:
                 self._follow.take(observation.question, observation.answer, asked=asked)
             case StopAccepted():
                 self._stop_due = None
+                self._stop_accepted = True
                 self._look_due = now.timestamp()
                 self._phase_since = now.timestamp()
             case CallFailed():
@@ -154,7 +177,23 @@ class Watch:
             self._follow.containers_over(self._over_since(task, at))
         if task.stopped and self._judgement is None:
             self._judgement = verdicts.judge(task, self._subject.main)
+        elif self.judgement is None and (certain := verdicts.certain(task, self._subject.main)) is not None:
+            self._certain = certain
+            yield VerdictKnown(judgement=certain)
+        if self._stop_accepted:
+            self._doubt_stop(task, at)
         self._look_due = at + self._look_pause(at)
+
+    def _doubt_stop(self, task: TaskSnapshot, at: float) -> None:
+        """Send a stop again that was accepted and has no effect.
+
+        StopTask says of a task that ECS does not show yet what it says of one that is long gone, "The referenced
+        task was not found", and both count as stopped.
+        """
+        if task.desired_status != RUNNING:
+            self._stop_due = None
+        elif self._stop_due is None:
+            self._stop_due = at + _STOP_AGAIN
 
     def _over_since(self, task: TaskSnapshot, at: float) -> float:
         """Give when the containers ended; what AWS's clock says counts only where skew cannot matter."""
@@ -168,19 +207,20 @@ class Watch:
         self._answered(at, seen=False)
         self._look_due = at + self._look_pause(at)
         if self._judgement is None and at - self._seen_at >= self._patience.task_settle:
-            self._judgement = verdicts.Judgement(
+            self._judgement = self._certain or verdicts.Judgement(
                 verdict=Verdict.LOST,
                 reason="vanished",
                 exit_code=None,
                 detail="ECS no longer knows the task; it forgets a stopped task after about an hour",
             )
-            self._follow.containers_over(at)
+            self._follow.containers_over(at, unseen=UNSEEN)
 
     def _take_failure(self, failure: CallFailed, at: float) -> Iterator[WatchEvent]:
         error = failure.error
         passing = isinstance(error, AwsThrottledError | AwsUnreachableError)
         if isinstance(failure.ask, StopTask) and not passing:
             self._stop_due = None
+            self._stop_accepted = False
             yield Warning(message=f"the task could not be stopped: {error.what}")
             return
         if not passing:
@@ -207,29 +247,44 @@ class Watch:
             self._seen_at = at
 
     def _check_deadline(self, now: datetime) -> None:
-        deadline = self._subject.deadline
         # Not before the first look: whoever attaches later may find a run that has ended in time.
-        if deadline is not None and now >= deadline and self._task and self._judgement is None:
-            after = "" if self._subject.timeout is None else f" after {format_duration(self._subject.timeout)}"
-            self.request_stop(f"{verdicts.TIMEOUT}{after}")
+        if self._task is None or self.judgement is not None:
+            return
+        subject = self._subject
+        if subject.deadline is not None and now >= subject.deadline:
+            self.request_stop(timeout_reason(subject.timeout))
+        elif not self._has_started() and subject.start_deadline is not None and now >= subject.start_deadline:
+            self.request_stop(f"{verdicts.START_TIMEOUT}{_within(subject.start_timeout)}")
+
+    def _has_started(self) -> bool:
+        return self.ran or has_run(self._phase)
+
+    def _deadlines(self) -> Iterator[float]:
+        """Give the moments at which the task would have to be stopped."""
+        if self._task is None or self._stop is not None or self.judgement is not None:
+            return
+        if self._subject.deadline is not None:
+            yield self._subject.deadline.timestamp()
+        if self._subject.start_deadline is not None and not self._has_started():
+            yield self._subject.start_deadline.timestamp()
 
     def _look_pause(self, at: float) -> float:
         elapsed = at - self._phase_since
-        longest = _LONGEST_LOOK if elapsed < _LONG_RUN else _LONGEST_LOOK_OF_LONG_RUN
-        return min(max(_FIRST_LOOK, elapsed * _GROWTH), longest)
+        pace = self._pace
+        longest = pace.longest if elapsed < _LONG_RUN else pace.longest_of_long_run
+        return min(max(pace.first, elapsed * _GROWTH), longest)
 
     def _next_due(self) -> float:
         times = [self._follow_due()]
         if self._judgement is None:
-            deadline = self._subject.deadline if self._task and self._stop is None else None
-            times += [self._look_due, self._stop_due, deadline.timestamp() if deadline else None]
+            times += [self._look_due, self._stop_due, *self._deadlines()]
         return min((time for time in times if time is not None), default=self._look_due)
 
     def _follow_due(self) -> float | None:
         reading = has_run(self._phase) or self._judgement is not None
         return self._follow.next_due() if reading else None
 
-    def _asks(self, until: float) -> Iterator[Ask]:
+    def _asks(self, until: float) -> Iterator[WatchAsk]:
         if self._judgement is None:
             if self._stop is not None and self._stop_due is not None and self._stop_due <= until:
                 yield StopTask(reason=self._stop)
@@ -255,3 +310,12 @@ def _time_of(phase: str, task: TaskSnapshot) -> datetime | None:
     times = {"PENDING": task.created_at, "RUNNING": task.started_at, STOPPED: task.stopped_at}
     moment = times.get(phase)
     return None if moment is None else moment.astimezone(UTC)
+
+
+def timeout_reason(seconds: int | None) -> str:
+    """Give the reason of StopTask for a timeout of so many seconds, whoever sends it."""
+    return verdicts.TIMEOUT if seconds is None else f"{verdicts.TIMEOUT} after {format_duration(seconds)}"
+
+
+def _within(seconds: int | None) -> str:
+    return "" if seconds is None else f" within {format_duration(seconds)}"

@@ -13,6 +13,7 @@ from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError, SpecError
 from jobrunner.local.foreground import Foreground
 from jobrunner.local.registry import exports
+from jobrunner.local.scheduler import read_speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             owner_fd=options.owner_fd,
             linger=options.linger,
             faults=faults,
+            speed=options.speed,
         )
     except OSError as error:
         sys.stderr.write(f"the local endpoint cannot listen on port {options.port}: {error.strerror}\n")
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--startup", type=_seconds, default=0.0, help="simulated seconds until RUNNING")
     parser.add_argument("--deprovision", type=_seconds, default=0.0, help="simulated seconds until STOPPED")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="faults on order, YAML or JSON; docs/faults.md")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="let schedules fire N times faster")
     parser.add_argument("--state-dir", type=Path, help="where to register, so that others find this endpoint")
     parser.add_argument("--ready-fd", type=int, help="descriptor to write the endpoint's description to")
     parser.add_argument("--owner-fd", type=int, help="pipe whose end means that the owner has gone")
@@ -101,6 +104,13 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= _MAX_SECONDS:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 to {_MAX_SECONDS}")
     return value
+
+
+def _speed(text: str) -> float:
+    try:
+        return read_speed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

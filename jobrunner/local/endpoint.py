@@ -56,6 +56,9 @@ class Endpoint:
         deprovision: Simulated seconds from the containers' end to STOPPED.
         interceptors: Look at each request first.
         faults: What is to go wrong, from the beginning.
+        speed: How many times faster than time EventBridge Scheduler's clock is, from its first request on. Schedules
+            fire by that clock, and it is what `<aws.scheduler.scheduled-time>` tells. Tasks run in real time, with
+            real timestamps, and so do schedules that call StopTask: they are the timeouts of tasks.
 
     Attributes:
         faults: What is to go wrong: `order()`, `clear()`, `struck`.
@@ -71,7 +74,9 @@ class Endpoint:
         deprovision: float = 0.0,
         interceptors: Sequence[Interceptor] = (),
         faults: Iterable[Fault] = (),
+        speed: float = 1.0,
     ) -> None:
+        self._scheduler = Scheduler(self.answer, time.time, speed)
         self.id = uuid.uuid4().hex
         self.region = region
         self.workdir = os.path.abspath(workdir or os.getcwd())  # noqa: PTH100, PTH109 - a text for other processes
@@ -104,7 +109,6 @@ class Endpoint:
             **EcsBeside(self.moto, self.store).operations,
             **LogsApi(self.moto).operations,
         }
-        self._scheduler = Scheduler(self.answer, time.time)
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=self.moto.load, name="moto", daemon=True),

@@ -39,6 +39,7 @@ class Foreground:
             no longer the owner's.
         linger: End by itself after so many seconds without tasks and requests; None means never.
         faults: What is to go wrong, from the beginning.
+        speed: How many times faster than time schedules fire.
     """
 
     def __init__(
@@ -53,11 +54,18 @@ class Foreground:
         owner_fd: int | None,
         linger: float | None,
         faults: Sequence[Fault] = (),
+        speed: float = 1.0,
     ) -> None:
         orphans.adopt()
         allow_many_files()
         self._endpoint = Endpoint(
-            port=port, workdir=workdir, region=region, startup=startup, deprovision=deprovision, faults=faults
+            port=port,
+            workdir=workdir,
+            region=region,
+            startup=startup,
+            deprovision=deprovision,
+            faults=faults,
+            speed=speed,
         )
         self._owner = owner_fd
         self._linger = linger

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from jobrunner.core.aws_cron import YEARS, parse_aws_cron
+from jobrunner.core.aws_cron import YEARS, AwsCron, parse_aws_cron
 from jobrunner.core.wall_clock import moments
 from jobrunner.local.wire import ApiError
 
@@ -38,7 +38,6 @@ class At:
     """One moment, a local time of the schedule's zone."""
 
     recurring: ClassVar[bool] = False
-    fired_here: ClassVar[bool] = True
 
     local: datetime
 
@@ -57,7 +56,6 @@ class Rate:
     """Every so often; a day has 24 hours, whatever the zone does."""
 
     recurring: ClassVar[bool] = True
-    fired_here: ClassVar[bool] = True
 
     period: timedelta
 
@@ -74,16 +72,24 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Cron:
-    """A cron expression that AWS would take: this endpoint does not fire it yet."""
+    """Local times of the schedule's zone."""
 
     recurring: ClassVar[bool] = True
-    fired_here: ClassVar[bool] = False
 
-    fields: tuple[str, ...]
+    cron: AwsCron
 
     def next_fire(self, after: datetime, *, zone: ZoneInfo, since: datetime) -> datetime | None:
-        """Never."""
-        del after, zone, since
+        """The first moment that is later than `after`, and not before `since`.
+
+        A local time that the clocks skip never comes, and one that occurs twice fires the first time.
+        """
+        start = max(after, since)
+        if start.year > YEARS[-1]:
+            return None  # also because a zone may be ahead of the last moment that a date can hold
+        for local in self.cron.local_times(start.astimezone(zone).replace(tzinfo=None)):
+            shown = moments(local, zone)
+            if shown and shown[0] >= start and shown[0] > after:
+                return shown[0]
         return None
 
 
@@ -126,10 +132,7 @@ def _rate(text: str) -> Rate | None:
 
 
 def _cron(text: str) -> Cron | None:
-    if not text.startswith(_CRON):
-        return None
-    parse_aws_cron(text)
-    return Cron(fields=tuple(text[len(_CRON) : -1].split()))
+    return Cron(cron=parse_aws_cron(text)) if text.startswith(_CRON) else None
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -1,7 +1,8 @@
-"""`Input` of a universal target: the parameters of an operation, spelled in PascalCase.
+"""`Input` of a target: the parameters of an operation in PascalCase, or the overrides of a RunTask in camelCase.
 
-Sources: Scheduler user guide, "Using universal targets" and "Adding context attributes"; ECS's own spelling is
-camelCase, so a universal target's parameters are neither what boto3 takes nor what ECS's protocol carries.
+Sources: Scheduler user guide, "Using universal targets", "Adding context attributes" and "Troubleshooting". ECS's own
+spelling is camelCase: the parameters of a universal target are neither what boto3 takes nor what ECS's protocol
+carries, while the overrides of a templated target are both.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from jobrunner.local import schedule_model
 from jobrunner.local.schedule_model import service
 from jobrunner.local.wire import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _UNIVERSAL: Final = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:([a-z0-9]+):([a-z][A-Za-z0-9]*)")
 #: "EventBridge Scheduler does not support read-only API actions … that begin with" these.
@@ -59,7 +61,7 @@ def check(target: Universal, text: str | None) -> None:
             "Invalid RequestJson provided. Reason Request payload is missing the following field(s): "
             f"{', '.join(missing)}."
         )
-    _lowered(shape, document, "")
+    _lowered(shape, document, spelled=_upper)
 
 
 def request(target: Universal, text: str | None, attributes: Mapping[str, str]) -> dict[str, Any]:
@@ -70,9 +72,27 @@ def request(target: Universal, text: str | None, attributes: Mapping[str, str]) 
         text: The schedule's Input.
         attributes: By the last part of their keywords, `scheduled-time`; another keyword stays as it is.
     """
-    filled = _ATTRIBUTE.sub(lambda found: attributes.get(found[1], found[0]), text or "{}")
-    lowered: dict[str, Any] = _lowered(_shape(target), _parsed(filled), "")
+    lowered: dict[str, Any] = _lowered(_shape(target), _parsed(_filled(text, attributes)), spelled=_upper)
     return lowered
+
+
+def overrides(text: str | None, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """The overrides that a templated ECS target's Input asks for, with the context attributes in their places.
+
+    CreateSchedule takes any text here, and what AWS makes of one that is no TaskOverride is not documented: it is an
+    error of the call, because tasks without their overrides cannot be meant.
+
+    Raises:
+        ApiError: It is no JSON object, or not ECS's TaskOverride.
+    """
+    document, shape = _parsed(_filled(text, attributes)), service("ecs").shape_for("TaskOverride")
+    schedule_model.check(shape, document)
+    found: dict[str, Any] = _lowered(shape, document, spelled=str)
+    return found
+
+
+def _filled(text: str | None, attributes: Mapping[str, str]) -> str:
+    return _ATTRIBUTE.sub(lambda found: attributes.get(found[1], found[0]), text or "{}")
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
@@ -81,7 +101,7 @@ def _parsed(text: str | None) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        _refuse("Invalid RequestJson provided. Reason The Input of a universal target is a JSON object.")
+        _refuse("Invalid RequestJson provided. Reason The Input of a call is a JSON object.")
     return document
 
 
@@ -92,21 +112,24 @@ def _shape(target: Universal) -> Any:
     return model.operation_model(target.operation).input_shape
 
 
-def _lowered(shape: Any, value: Any, path: str) -> Any:
-    """The value with ECS's names.
+def _lowered(shape: Any, value: Any, path: str = "", *, spelled: Callable[[str], str]) -> Any:
+    """The value with ECS's names, which it spells in another way.
 
     What AWS does with a name that no member has is not documented; here it is refused, because it cannot be meant.
     """
     if shape.type_name == "list" and isinstance(value, list):
-        return [_lowered(shape.member, item, path) for item in value]
+        return [_lowered(shape.member, item, path, spelled=spelled) for item in value]
     if shape.type_name != "structure" or not isinstance(value, dict):
         return value
-    members = {_upper(name): (name, member) for name, member in shape.members.items()}
+    members = {spelled(name): (name, member) for name, member in shape.members.items()}
     unknown = [name for name in value if name not in members]
     if unknown:
         names = ", ".join(members)
         _refuse(f"Invalid RequestJson provided. Reason {path}{unknown[0]} is not one of {names}.")
-    return {members[name][0]: _lowered(members[name][1], item, f"{path}{name}.") for name, item in value.items()}
+    return {
+        members[name][0]: _lowered(members[name][1], item, f"{path}{name}.", spelled=spelled)
+        for name, item in value.items()
+    }
 
 
 def _upper(name: str) -> str:

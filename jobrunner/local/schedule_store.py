@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jobrunner.core import local_stage
@@ -77,6 +79,23 @@ class Schedule:
         if moment is None or (self.expression.recurring and self.end is not None and moment > self.end):
             return None
         return moment
+
+    @property
+    def delay(self) -> timedelta:
+        """How long after a scheduled time it is called: a moment of its flexible window, always the same one.
+
+        Which moment AWS takes is not documented. Schedules of one time are spread over their windows here too.
+        """
+        minutes = self.settings["FlexibleTimeWindow"].get("MaximumWindowInMinutes") or 0
+        return timedelta(seconds=zlib.crc32(self.arn.encode()) % (60 * minutes) if minutes else 0)
+
+    def due(self, scheduled: datetime) -> datetime:
+        """When the target is called for a scheduled time.
+
+        The end cuts the window off: EndDate is that "before which the schedule can invoke its target" (API reference).
+        """
+        late = scheduled + self.delay
+        return late if self.end is None or not self.expression.recurring else min(late, self.end)
 
     def same_times(self, other: Schedule) -> bool:
         """Whether both say the same of when they fire."""

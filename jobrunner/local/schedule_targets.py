@@ -1,48 +1,81 @@
-"""Calls the target of a schedule: universal targets of ECS, StopTask and RunTask, at this endpoint itself."""
+"""Calls the target of a schedule, at this endpoint itself.
+
+What is called: ECS's RunTask as a templated target, and StopTask and RunTask as universal ones.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.local import schedule_input
-from jobrunner.local.schedule_expression import BEGINNING
+from jobrunner.local import schedule_ecs, schedule_input
+from jobrunner.local.schedule_expression import BEGINNING, At
 from jobrunner.local.wire import ApiError, DropConnectionError, Request, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from jobrunner.local.schedule_input import Universal
     from jobrunner.local.schedule_store import Schedule
     from jobrunner.local.wire import Reply
 
 _ECS: Final = "AmazonEC2ContainerServiceV20141113."
-_CALLED: Final = frozenset(("StopTask", "RunTask"))
+_RUN: Final = "RunTask"
+_STOP: Final = "StopTask"
 _REFUSED: Final = 400
+_log = logging.getLogger(__name__)
 
 
-def called(schedule: Schedule) -> Universal | None:
-    """The operation that this endpoint calls for a schedule; None for targets that it does not call yet."""
-    universal = schedule_input.universal(schedule.target["Arn"])
-    if universal is None or universal.service != "ecs" or universal.operation not in _CALLED:
-        return None
-    return universal
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An attempt that failed.
+
+    Attributes:
+        code: Of the error; None when what came was no error of AWS's.
+        message: What it says, or what went wrong.
+        execution_id: Of the attempt.
+        body: The parameters of the call, or, if it came to none, the Input as it is.
+    """
+
+    code: str | None
+    message: str
+    execution_id: str
+    body: str
+
+    def __str__(self) -> str:
+        return self.message if self.code is None else f"{self.code}: {self.message}"
+
+
+def called(target: Mapping[str, Any]) -> str | None:
+    """The operation of ECS that this endpoint calls for a target; None for targets that it does not call."""
+    universal = schedule_input.universal(target["Arn"])
+    if universal is None:
+        return _RUN if target.get("EcsParameters") else None
+    return universal.operation if universal.service == "ecs" and universal.operation in {_RUN, _STOP} else None
+
+
+def stops(target: Mapping[str, Any]) -> bool:
+    """Whether a target stops a task."""
+    return called(target) == _STOP
 
 
 def missing(schedule: Schedule) -> list[str]:
-    """What AWS does for a schedule and this endpoint does not, in words."""
+    """What will not happen as it was meant, in words."""
     target = schedule.target
     found = []
-    if called(schedule) is None:
-        found.append(f"the target {target['Arn']} is not called by this endpoint yet")
-    if not schedule.expression.fired_here:
-        found.append("cron expressions are not fired by this endpoint yet")
-    elif schedule.next_fire(BEGINNING) is None:
-        found.append("it never fires: the clocks of its zone skip that time")
-    if target.get("DeadLetterConfig"):
-        found.append("dead letters are not delivered by this endpoint yet")
+    if called(target) is None:
+        found.append(f"the target {target['Arn']} is not called by this endpoint")
+    if target.get("EcsParameters"):
+        try:
+            schedule_input.overrides(target.get("Input"), {})
+        except ApiError as error:
+            found.append(f"its Input is no TaskOverride, and each call will fail: {error.message}")
+    if schedule.next_fire(BEGINNING) is None:
+        once = isinstance(schedule.expression, At)
+        found.append(f"it never fires: {'the clocks of its zone skip that time' if once else 'there is no such time'}")
     return found
 
 
@@ -57,48 +90,65 @@ class Targets:
     def __init__(self, call: Callable[[Request], Reply | None]) -> None:
         self._call = call
 
-    def invoke(self, schedule: Schedule, *, scheduled: datetime, attempt: int) -> str | None:
+    def invoke(self, schedule: Schedule, *, scheduled: datetime, attempt: int) -> Failure | None:
         """Call the target once; None, or what went wrong.
 
-        RunTask's `failures[]` come with HTTP 200: nothing says that AWS would try again, so they are no failure.
+        RunTask's `failures[]` come with HTTP 200: nothing says that AWS would try again, so they are no failure, and
+        the log says what was not started.
         """
-        try:
-            return self._attempt(schedule, scheduled, attempt)
-        except DropConnectionError:
-            return "the connection was closed without an answer"
-        except ApiError as error:
-            return str(error)
-
-    def _attempt(self, schedule: Schedule, scheduled: datetime, attempt: int) -> str | None:
-        universal = called(schedule)
-        if universal is None:
-            raise ValueError(f"nothing calls the target of {schedule.arn}")
+        execution_id = uuid.uuid4().hex[:16]  # "for each attempted invocation": another one for each attempt
         attributes = {
             "schedule-arn": schedule.arn,
             "scheduled-time": f"{scheduled:%Y-%m-%dT%H:%M:%SZ}",
-            "execution-id": uuid.uuid4().hex[:16],  # "for each attempted invocation": another one for each attempt
+            "execution-id": execution_id,
             "attempt-number": str(attempt),
         }
-        asked = schedule_input.request(universal, schedule.target.get("Input"), attributes)
-        reply = self._call(
-            Request(
-                method="POST",
-                path="/",
-                target=_ECS + universal.operation,
-                region=schedule.region,
-                service="ecs",
-                body=dumps(asked),
-            )
-        )
-        return None if reply is not None and reply.status < _REFUSED else _problem(reply)
+        body = schedule.target.get("Input") or "{}"
+        code: str | None = None
+        try:
+            asked = dumps(_asked(schedule, attributes))
+            body = asked.decode()
+            reply = self._call(_request(schedule, asked))
+            if reply is not None and reply.status < _REFUSED:
+                _note_failures(schedule, reply)
+                return None
+            code, message = _error(reply)
+        except DropConnectionError:
+            message = "the connection was closed without an answer"
+        except ApiError as error:
+            code, message = error.code, error.message
+        return Failure(code=code, message=message, execution_id=execution_id, body=body)
 
 
-def _problem(reply: Reply | None) -> str:
-    """The error of a reply; an interceptor's may be anything."""
+def _asked(schedule: Schedule, attributes: Mapping[str, str]) -> dict[str, Any]:
+    universal = schedule_input.universal(schedule.target["Arn"])
+    if universal is None:
+        return schedule_ecs.request(schedule, attributes)
+    return schedule_input.request(universal, schedule.target.get("Input"), attributes)
+
+
+def _request(schedule: Schedule, body: bytes) -> Request:
+    operation = called(schedule.target)
+    if operation is None:
+        raise ValueError(f"nothing calls the target of {schedule.arn}")
+    return Request(method="POST", path="/", target=_ECS + operation, region=schedule.region, service="ecs", body=body)
+
+
+def _error(reply: Reply | None) -> tuple[str | None, str]:
+    """The code and the message of a reply; an interceptor's may be anything."""
     if reply is None:
-        return "nothing answered"
+        return None, "nothing answered"
     try:
         document = json.loads(reply.body)
-        return f"{document['__type']}: {document['message']}"
+        return str(document["__type"]), str(document["message"])
     except (ValueError, KeyError, TypeError):
-        return f"HTTP {reply.status}"
+        return None, f"HTTP {reply.status}"
+
+
+def _note_failures(schedule: Schedule, reply: Reply) -> None:
+    try:
+        reasons = [failure["reason"] for failure in json.loads(reply.body)["failures"]]
+    except (ValueError, KeyError, TypeError):
+        return  # StopTask has none, and an interceptor's reply may be anything
+    for reason in reasons:
+        _log.warning("schedule %s: a task was not started: %s", schedule.arn, reason)

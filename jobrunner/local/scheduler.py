@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from jobrunner.core.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,17 +14,47 @@ if TYPE_CHECKING:
     from jobrunner.local.wire import Reply, Request
 
 
+#: A day in a second.
+MAX_SPEED: Final = 86_400
+
+
+def check_speed(speed: float) -> float:
+    """A speed that a clock can have.
+
+    Raises:
+        ValueError: It is slower than time, or faster than a day in a second.
+    """
+    if not 1 <= speed <= MAX_SPEED:
+        raise ValueError(f"a speed is a number from 1 to {MAX_SPEED}, not {speed:g}")
+    return speed
+
+
+def read_speed(text: str) -> float:
+    """A speed that somebody has written.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        speed = float(text)
+    except ValueError:
+        raise ValueError(f"a speed is a number from 1 to {MAX_SPEED}, not {quoted(text)}") from None
+    return check_speed(speed)
+
+
 class Scheduler:
     """Stands for `SchedulerApi`, whose import is a tenth of what the start of an endpoint takes.
 
     Args:
         call: Answers a request as if a client had sent it: how targets are called.
         clock: Seconds since 1970.
+        speed: How many times faster than that Scheduler's own clock is, from then on.
     """
 
-    def __init__(self, call: Callable[[Request], Reply | None], clock: Callable[[], float]) -> None:
+    def __init__(self, call: Callable[[Request], Reply | None], clock: Callable[[], float], speed: float = 1.0) -> None:
         self._call = call
         self._clock = clock
+        self._speed = check_speed(speed)
         self._lock = threading.Lock()
         self._api: SchedulerApi | None = None
 
@@ -35,7 +67,7 @@ class Scheduler:
             if self._api is None:
                 from jobrunner.local.scheduler_api import SchedulerApi  # noqa: PLC0415 - see above
 
-                self._api = SchedulerApi(self._call, self._clock)
+                self._api = SchedulerApi(self._call, self._clock, self._speed)
             return self._api
 
     def close(self) -> None:

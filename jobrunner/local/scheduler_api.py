@@ -11,10 +11,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.local import schedule_checks
+from jobrunner.local.schedule_clock import FastClock
 from jobrunner.local.schedule_expression import BEGINNING
 from jobrunner.local.schedule_model import operation_of, parameters, service
 from jobrunner.local.schedule_store import DEFAULT_GROUP, Group, Schedule, ScheduleStore
-from jobrunner.local.schedule_targets import Targets, missing
+from jobrunner.local.schedule_targets import Targets, missing, stops
 from jobrunner.local.schedule_ticker import Ticker
 from jobrunner.local.wire import ApiError, Reply, dumps
 
@@ -51,11 +52,16 @@ class SchedulerApi:
     Args:
         call: Answers a request as if a client had sent it: how targets are called.
         clock: Seconds since 1970.
+        speed: How many seconds of Scheduler's clock pass in one of that. Schedules that stop a task go by `clock`
+            whatever the speed: tasks run in real time, and such a schedule is the timeout of one.
     """
 
-    def __init__(self, call: Callable[[Request], Reply | None], clock: Callable[[], float]) -> None:
+    def __init__(self, call: Callable[[Request], Reply | None], clock: Callable[[], float], speed: float = 1.0) -> None:
         self._store = ScheduleStore()
-        self._ticker = Ticker(self._store, Targets(call), clock)
+        self._stopping = self._ticker = Ticker(self._store, Targets(call), clock)
+        if speed != 1:
+            fast = FastClock(began=clock(), speed=speed)
+            self._ticker = Ticker(self._store, Targets(call), fast, speed=speed)
         self._operations: dict[str, _Operation] = {
             "CreateSchedule": self._create,
             "UpdateSchedule": self._update,
@@ -74,6 +80,7 @@ class SchedulerApi:
     def close(self) -> None:
         """Fire nothing any more."""
         self._ticker.close()
+        self._stopping.close()
 
     def answer(self, request: Request) -> Reply:
         """The reply to a request that is signed for Scheduler."""
@@ -90,23 +97,27 @@ class SchedulerApi:
     # -- schedules ---------------------------------------------------------------------------------------------
 
     def _create(self, asked: dict[str, Any], region: str) -> dict[str, Any]:
-        schedule = schedule_checks.created(asked, region=region, now=self._ticker.now())
+        schedule = schedule_checks.created(asked, region=region, now=self._keeper(asked["Target"]).now())
         if self._store.add(schedule):
             self._arm(schedule, BEGINNING)
         return {"ScheduleArn": schedule.arn}
 
     def _update(self, asked: dict[str, Any], region: str) -> dict[str, Any]:
         """Replace a schedule. One whose time has passed and stays the same does not fire again."""
-        now = self._ticker.now()
+        now = self._keeper(asked["Target"]).now()
         new = schedule_checks.created(asked, region=region, now=now)
         kept = self._store.replace(new.key, lambda old: schedule_checks.updated(old, new))
-        self._arm(kept, BEGINNING if kept.since == now else now)
+        self._arm(kept, BEGINNING if kept.since == now else now - kept.delay)
         return {"ScheduleArn": kept.arn}
 
     def _arm(self, schedule: Schedule, after: datetime) -> None:
         for words in missing(schedule):
             _log.warning("schedule %s/%s: %s", schedule.group, schedule.name, words)
-        self._ticker.arm(schedule, after)
+        self._keeper(schedule.target).arm(schedule, after)
+
+    def _keeper(self, target: Mapping[str, Any]) -> Ticker:
+        """Who keeps the time of a schedule."""
+        return self._stopping if stops(target) else self._ticker
 
     def _get(self, asked: dict[str, Any], region: str) -> dict[str, Any]:
         schedule = self._store.get(_key(asked, region))

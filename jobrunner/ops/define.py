@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
 from jobrunner.errors import AwsRefusedError, SpecError
+from jobrunner.ops.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,8 @@ def ensure_definition(ports: Ports, definition: TaskDefinition, spec: JobSpec, s
     if known is not None:
         return known
     _ensure_log_group(ports, spec, settings)
-    return ports.definitions.register(definition.request())
+    # A try that has worked although AWS says that it has not leaves a revision more, which harms nobody.
+    return patiently(ports.clock, lambda: ports.definitions.register(definition.request()))
 
 
 def existing_definition(ports: Ports, name: str) -> Definition:
@@ -40,7 +42,7 @@ def existing_definition(ports: Ports, name: str) -> Definition:
     Raises:
         SpecError: There is none, or it is inactive.
     """
-    found = ports.definitions.describe(name)
+    found = _described(ports, name)
     if found is None or not found.active:
         state = "does not exist" if found is None else "is inactive"
         raise SpecError(
@@ -73,14 +75,18 @@ def own_container(definition: Definition, wanted: str | None) -> str:
 
 
 def _registered(ports: Ports, definition: TaskDefinition) -> Definition | None:
-    newest = ports.definitions.describe(definition.family)
+    newest = _described(ports, definition.family)
     if newest is None or newest.hash == definition.hash:
         return newest
-    for arn in ports.definitions.revisions(definition.family, _REVISIONS_COMPARED):
-        revision = ports.definitions.describe(arn) if arn != newest.arn else None
+    for arn in patiently(ports.clock, lambda: ports.definitions.revisions(definition.family, _REVISIONS_COMPARED)):
+        revision = _described(ports, arn) if arn != newest.arn else None
         if revision is not None and revision.active and revision.hash == definition.hash:
             return revision
     return None
+
+
+def _described(ports: Ports, name: str) -> Definition | None:
+    return patiently(ports.clock, lambda: ports.definitions.describe(name))
 
 
 def _ensure_log_group(ports: Ports, spec: JobSpec, settings: Settings) -> None:
@@ -91,6 +97,6 @@ def _ensure_log_group(ports: Ports, spec: JobSpec, settings: Settings) -> None:
     group = spec.log_group or settings.log_group
     tags: Mapping[str, Any] = {**settings.tags, "jobrunner:project": settings.project}
     try:
-        ports.logs.ensure_group(group, retention_days=settings.log_retention, tags=tags)
+        patiently(ports.clock, lambda: ports.logs.ensure_group(group, retention_days=settings.log_retention, tags=tags))
     except AwsRefusedError as error:
         ports.audit.record("log_group_not_ensured", {"log_group": group, "error": error.what})

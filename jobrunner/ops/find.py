@@ -6,15 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobrunner.core import naming
+from jobrunner.core.ending import NOT_SENT, conclude, unlaunched, unread
 from jobrunner.core.logs import log_sources
-from jobrunner.core.outcome import LogReport, Outcome, Verdict
 from jobrunner.core.record import RunRecord
+from jobrunner.core.request import relaunched
+from jobrunner.core.retry import ON_DEMAND, SPOT, Position
+from jobrunner.core.verdict import judge
 from jobrunner.errors import AmbiguousRunError, LocalEndpointError, UnknownRunError
+from jobrunner.ops.patience import patiently
+from jobrunner.ops.perform import attempt_of, order_of, task_of_launch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobrunner.core.billing import PriceTable
     from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.outcome import Outcome
     from jobrunner.core.ports import Runs
     from jobrunner.core.settings import Settings
     from jobrunner.ops.ports import Ports
@@ -65,17 +72,17 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
     Waits until ECS is sure to show a task if there is one. Nothing is started from here: somebody who looks
     does not expect to start a migration.
     """
-    if record.task_arn is not None or record.outcome is not None:
+    if record.task_arn is not None or record.outcome is not None or not record.sent:
         return record
     window = max(ports.connection.task_settle, _LAUNCH_WINDOW)
-    while not (tasks := ports.tasks.find(record.cluster, started_by=naming.started_by(record.run_id))):
-        age = (ports.clock.now() - record.created_at).total_seconds()
+    while (task_arn := patiently(ports.clock, lambda: task_of_launch(ports, record))) is None:
+        age = (ports.clock.now() - record.asked_at).total_seconds()
         if age >= window:
             break
         ports.clock.sleep(min(1.0, window - age))
-    found = record.with_task(tasks[0]) if tasks else replace(record, outcome=_never_asked(record))
-    ports.runs.save(found)
-    return found
+    if task_arn is not None:
+        return ports.runs.advance(record.with_task(task_arn))
+    return ports.runs.advance(record.with_outcome(unlaunched(NOT_SENT, record).after(record.earlier)))
 
 
 def _unrecorded(ports: Ports, settings: Settings, name: str) -> RunRecord:
@@ -95,22 +102,76 @@ def _unrecorded(ports: Ports, settings: Settings, name: str) -> RunRecord:
 
 
 def _from_ecs(ports: Ports, settings: Settings, cluster: str, run_id: str, task_id: str | None) -> RunRecord:
-    tasks = [task_id] if task_id else ports.tasks.find(cluster, started_by=naming.started_by(run_id))
+    tasks = _of_run(ports, cluster, run_id) or ([task_id] if task_id else [])
     if not tasks:
         raise UnknownRunError(
             f"neither this machine nor ECS knows run {run_id!r} in cluster {cluster}",
             hint="ECS forgets a stopped task after about an hour.",
         )
-    return _from_task(ports, settings, cluster, tasks[0])
+    return _from_tasks(ports, settings, cluster, tasks)
+
+
+def _of_run(ports: Ports, cluster: str, run_id: str) -> Sequence[str]:
+    return patiently(ports.clock, lambda: ports.tasks.find(cluster, started_by=naming.started_by(run_id)))
 
 
 def _from_task(ports: Ports, settings: Settings, cluster: str, task: str) -> RunRecord:
-    """Build a record from what ECS says of a task; it is stored if jobrunner started the task."""
-    snapshot = ports.tasks.describe(cluster, [task]).get(task)
-    if snapshot is None:
-        raise UnknownRunError(f"ECS does not know task {task}", hint="ECS forgets a stopped task after about an hour.")
-    record = record_of(ports, settings, cluster, snapshot)
-    return ports.runs.add(record) if naming.run_id_of(snapshot.started_by) else record
+    """Build the record of the run that a task belongs to."""
+    snapshot = patiently(ports.clock, lambda: ports.tasks.describe(cluster, [task])).get(task)
+    run_id = naming.run_id_of(snapshot.started_by) if snapshot else None
+    if snapshot is None or run_id is None:
+        return _from_tasks(ports, settings, cluster, [task])
+    siblings = _of_run(ports, cluster, run_id)
+    return _from_tasks(ports, settings, cluster, [task] if len(siblings) <= 1 else siblings)
+
+
+def _from_tasks(ports: Ports, settings: Settings, cluster: str, tasks: Sequence[str]) -> RunRecord:
+    """Build a record from what ECS says of a run's tasks; it is stored if jobrunner started them."""
+    found = patiently(ports.clock, lambda: ports.tasks.describe(cluster, tasks))
+    if not found:
+        raise UnknownRunError(
+            f"ECS does not know task {tasks[0]}", hint="ECS forgets a stopped task after about an hour."
+        )
+    newest = max(found.values(), key=order_of)
+    record = joined(record_of(ports, settings, cluster, newest), list(found.values()), ports.prices)
+    return ports.runs.add(record) if naming.run_id_of(newest.started_by) else record
+
+
+def joined(record: RunRecord, tasks: Sequence[TaskSnapshot], prices: PriceTable) -> RunRecord:
+    """Give the record of a run, brought to where its tasks are: the newest is the current attempt's.
+
+    Args:
+        record: The run; with a request if it is to go on from here.
+        tasks: All tasks of the run that ECS knows, at least one.
+        prices: For the bills of the earlier ones.
+    """
+    *before, last = sorted(tasks, key=order_of)
+    at = _position(last, tasks)
+    since = last.created_at or record.created_at
+    return replace(
+        record,
+        attempt=at.attempt,
+        launch=at.launch,
+        capacity=at.capacity,
+        request=None if record.request is None else relaunched(record.request, record.run_id, at),
+        created_at=min([record.created_at, *(one.created_at for one in tasks if one.created_at)]),
+        requested_at=since,
+        launched_at=since,
+        task_arn=last.task_arn,
+        earlier=tuple(_ended(record, one, _position(one, tasks), prices) for one in before if one.stopped),
+        tasks=tuple(one for one in before if one.stopped),
+    )
+
+
+def _ended(record: RunRecord, task: TaskSnapshot, at: Position, prices: PriceTable) -> Outcome:
+    then = replace(record, attempt=at.attempt, capacity=at.capacity, task_arn=task.task_arn)
+    return conclude(judge(task, record.main), task, then.subject(logs=False), prices=prices, logs=unread(task))
+
+
+def _position(task: TaskSnapshot, all_tasks: Sequence[TaskSnapshot]) -> Position:
+    same = [one for one in all_tasks if attempt_of(one) == attempt_of(task) and order_of(one) <= order_of(task)]
+    capacity = SPOT if task.capacity_provider == "FARGATE_SPOT" else ON_DEMAND
+    return Position(attempt=attempt_of(task), launch=len(same), capacity=capacity)
 
 
 def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot) -> RunRecord:
@@ -119,7 +180,7 @@ def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot
     The identity comes from the environment overrides, which outlive the tags of a task.
     """
     arn = task.task_definition_arn or ""
-    definition = ports.definitions.describe(arn) if arn else None
+    definition = patiently(ports.clock, lambda: ports.definitions.describe(arn)) if arn else None
     containers = definition.containers if definition else ()
     names = [container["name"] for container in containers if container.get("essential", True)]
     identity = task.environment
@@ -134,7 +195,6 @@ def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot
         cluster=cluster,
         endpoint_url=ports.connection.endpoint_url,
         endpoint_id=ports.connection.endpoint_id,
-        attempt=int(identity.get("JOBRUNNER_ATTEMPT", "1")),
         main=naming.MAIN_CONTAINER if naming.MAIN_CONTAINER in names or not names else names[0],
         logs=log_sources(containers, region=ports.connection.region),
         architecture=task.architecture or "x86_64",
@@ -155,20 +215,6 @@ def _reachable(ports: Ports, record: RunRecord) -> RunRecord:
     raise UnknownRunError(
         f"run {record.run_id} is at {there}, and this command talks to {here}",
         hint=f"Name its stage: --stage {record.stage}" if record.stage else None,
-    )
-
-
-def _never_asked(record: RunRecord) -> Outcome:
-    return Outcome(
-        run_id=record.run_id,
-        job=record.job,
-        attempt=record.attempt,
-        verdict=Verdict.NEVER_STARTED,
-        reason="not_sent",
-        exit_code=None,
-        detail="the process that was to start it ended before ECS was asked",
-        billed_seconds=0,
-        logs=LogReport(complete=True, events=0),
     )
 
 

@@ -1,35 +1,26 @@
-"""Observe a run to its proven end: the thread that drives `core.watch`."""
+"""Bring a run to its proven end: the thread that drives `core.course` for one run."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-from jobrunner.core import naming
-from jobrunner.core.events import Finished, Started, WatchEvent
-from jobrunner.core.events import Warning as WarningEvent
-from jobrunner.core.follow import ReadLog
-from jobrunner.core.observations import (
-    Ask,
-    CallFailed,
-    Observation,
-    PageRead,
-    Patience,
-    StopAccepted,
-    StopTask,
-    Subject,
-    TaskSeen,
-)
-from jobrunner.core.watch import Watch
-from jobrunner.errors import AwsError
+from jobrunner.core.course import Course, Manner
+from jobrunner.core.observations import Observation, Overtaken, Patience, Step
+from jobrunner.ops.perform import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from jobrunner.core.events import WatchEvent
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
     from jobrunner.ops.ports import Ports
+
+
+#: Who waits for the next attempt, an hour perhaps, looks up so often.
+_LONGEST_WAIT = 15.0
 
 
 class StopSignal:
@@ -61,80 +52,149 @@ class StopSignal:
 
 
 class Observer:
-    """Observes one attempt of a run.
+    """Follows one run over all its attempts, launching those that are due.
 
     Args:
         ports: The outside.
-        record: The run; it must have a task.
-        stop: Asks for the stop of the task.
-        logs: Whether to follow the logs; without them the outcome says that nobody read the log.
+        record: The run, stored already.
+        stop: Asks for the stop of the run.
+        manner: How it is followed.
+        fresh: Whether nobody can have sent the record's launch.
     """
 
-    def __init__(self, ports: Ports, record: RunRecord, stop: StopSignal, *, logs: bool = True) -> None:
+    def __init__(
+        self, ports: Ports, record: RunRecord, stop: StopSignal, *, manner: Manner | None = None, fresh: bool = False
+    ) -> None:
         self._ports = ports
-        self._record = record
         self._stop = stop
-        self._watch = Watch(
-            subject_of(record, logs=logs),
-            patience=patience_of(ports),
-            prices=ports.prices,
-            now=ports.clock.now(),
+        self._manner = manner or Manner()
+        self._course = self._course_of(record, fresh=fresh)
+        self._buffer: list[WatchEvent] = []
+        self._running = self._steps()
+        self._interrupted = False
+
+    def _course_of(self, record: RunRecord, *, fresh: bool) -> Course:
+        return Course(
+            record,
+            manner=self._manner,
+            patience=patience_of(self._ports),
+            prices=self._ports.prices,
+            now=self._ports.clock.now(),
+            fresh=fresh,
         )
 
     @property
+    def record(self) -> RunRecord:
+        """The run as it is stored."""
+        return self._course.record
+
+    @property
     def task(self) -> TaskSnapshot | None:
-        """The latest snapshot of the task; readable from any thread."""
-        return self._watch.task
+        """The latest snapshot of the attempt's task; readable from any thread."""
+        return self._course.task
 
-    def stream(self) -> Iterator[WatchEvent]:
-        """Give what happens until the end; the last event is `Finished`.
+    @property
+    def launched(self) -> bool:
+        """Whether ECS has the task and its deadline, or the run is over; readable from any thread."""
+        return self._course.launched
 
-        Blocks between events. Leaving it early leaves the task running.
+    def know_earlier(self, earlier: Sequence[Outcome]) -> None:
+        """Take the outcomes of attempts that ended before, with what has been read of their logs."""
+        self._course.know_earlier(earlier)
+
+    def launch(self) -> None:
+        """Block until ECS has the task, or the run has ended without one; `stream` then tells it all.
 
         Raises:
-            AwsError: AWS refuses to describe the task, or has not answered for longer than patience lasts.
+            AwsError: AWS refuses, or has not answered; `attach` finds out whether the task was started.
         """
-        yield Started(run_id=self._record.run_id, task_arn=self._record.task_arn)
-        yield from (WarningEvent(message=source.caution) for source in self._record.logs if source.caution)
+        self._resume()
+        while not self._course.launched:
+            step = next(self._running)
+            self._buffer.extend(step.events)
+            if step.error is not None:
+                raise step.error
+
+    def _resume(self) -> None:
+        """Begin again where the record is, if an exception, such as a signal's, has ended the steps in the middle."""
+        if self._interrupted and self._course.outcome is None:
+            self._interrupted = False
+            self._course = self._course_of(self._course.record, fresh=False)
+            if self._stop.reason is not None:
+                self._course.request_stop(self._stop.reason)
+            self._running = self._steps()
+
+    def stream(self) -> Iterator[WatchEvent]:
+        """Give what happens until the end of the run; the last event is `Finished`.
+
+        Blocks between events. Leaving it early leaves the task running, and launches nothing more.
+
+        Raises:
+            AwsError: AWS refuses to describe or to start the task, or has not answered for longer than patience
+                lasts.
+        """
+        self._resume()
+        buffered, self._buffer = self._buffer, []
+        yield from buffered
+        for step in self._running:
+            yield from step.events
+
+    def _steps(self) -> Iterator[Step]:
+        """Drive the course; each step is stored before it is told, and told before what it asks for is done."""
+        try:
+            yield from self._drive(self._course)
+        except BaseException:
+            self._interrupted = True
+            raise
+
+    def _drive(self, course: Course) -> Iterator[Step]:
+        clock = self._ports.clock
         observations: list[Observation] = []
         while True:
             if (reason := self._stop.take()) is not None:
-                self._watch.request_stop(reason)
-            step = self._watch.advance(self._ports.clock.now(), observations)
-            for event in step.events:
-                if isinstance(event, Finished):
-                    self._finish(event.outcome)
-                yield event
+                course.request_stop(reason)
+            step = course.advance(clock.now(), observations)
+            overtaken = self._store(step)
+            yield step
+            if step.error is not None:
+                raise step.error
             if step.outcome is not None:
                 return
+            if overtaken is not None:
+                observations = [overtaken]
+                continue
             observations = []
             if step.wait > 0:
-                self._ports.clock.sleep(step.wait, self._stop)
+                planned = not course.record.sent
+                clock.sleep(min(step.wait, _LONGEST_WAIT) if planned else step.wait, self._stop)
+                if planned and (overtaken := self._elsewhere(course.record)) is not None:
+                    observations = [overtaken]
+                    continue
             # A new request to stop goes before the questions: they will be asked again.
             if not self._stop.wait(0):
-                observations = [self._answer(ask) for ask in step.asks]
+                observations = [perform(self._ports, ask, course.record) for ask in step.asks]
 
-    def _answer(self, ask: Ask) -> Observation:
-        ports, record = self._ports, self._record
-        if isinstance(ask, ReadLog):
-            asked = ports.clock.now()
-            return PageRead(question=ask, answer=ports.logs.read(ask), asked=asked)
-        task_arn = record.task_arn or ""
-        try:
-            if isinstance(ask, StopTask):
-                ports.tasks.stop(record.cluster, task_arn, ask.reason)
-                ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": ask.reason})
-                return StopAccepted()
-            task = ports.tasks.describe(record.cluster, [task_arn]).get(task_arn)
-            return TaskSeen(task=task, at=ports.clock.now())
-        except AwsError as error:
-            return CallFailed(ask=ask, error=error)
+    def _elsewhere(self, planned: RunRecord) -> Overtaken | None:
+        """Find out whether another process has stopped the run, or launched the attempt that is waited for here."""
+        there = self._ports.runs.get(planned.run_id)
+        return Overtaken(record=there) if there is not None and planned.is_behind(there) else None
 
-    def _finish(self, outcome: Outcome) -> None:
-        self._ports.runs.save(self._record.with_outcome(outcome))
-        document = outcome.to_json()
-        fields = {name: document[name] for name in ("run_id", "job", "verdict", "exit_code", "billed_seconds")}
-        self._ports.audit.record("run_finished", fields)
+    def _store(self, step: Step) -> Overtaken | None:
+        if step.record is None:
+            return None
+        stored = self._ports.runs.advance(step.record)
+        if step.outcome is not None:
+            audit_end(self._ports, step.outcome)
+        elif step.record.is_behind(stored):
+            return Overtaken(record=stored)
+        return None
+
+
+def audit_end(ports: Ports, outcome: Outcome) -> None:
+    """Note how a run ended."""
+    document = outcome.to_json()
+    fields = {name: document[name] for name in ("run_id", "job", "verdict", "exit_code", "billed_seconds")}
+    ports.audit.record("run_finished", fields)
 
 
 def patience_of(ports: Ports) -> Patience:
@@ -142,24 +202,4 @@ def patience_of(ports: Ports) -> Patience:
     connection = ports.connection
     return Patience(
         log_settle=connection.log_settle, task_settle=connection.task_settle, unreachable=connection.patience
-    )
-
-
-def subject_of(record: RunRecord, *, logs: bool) -> Subject:
-    """Give what is to be watched of a run that has a task, with its log streams or without."""
-    task_arn = record.task_arn or ""
-    streams = [source.stream(naming.task_id(task_arn)) for source in record.logs]
-    return Subject(
-        run_id=record.run_id,
-        job=record.job,
-        attempt=record.attempt,
-        task_arn=task_arn,
-        main=record.main,
-        streams=tuple(stream for stream in streams if stream) if logs else None,
-        blind=tuple(source.blind for source in record.logs if source.blind),
-        region=record.region,
-        architecture=record.architecture,
-        launched_at=record.created_at,
-        deadline=record.deadline,
-        timeout=record.timeout,
     )

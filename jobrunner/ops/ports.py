@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.connection import Connection
-    from jobrunner.core.ports import Audit, Clock, Definitions, Logs, Runs, Tasks
+    from jobrunner.core.ports import Audit, Clock, Deadlines, Definitions, Logs, Runs, Tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Ports:
     connection: Connection
     tasks: Tasks
     definitions: Definitions
+    deadlines: Deadlines
     logs: Logs
     runs: Runs
     clock: Clock

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobrunner.core import naming
-from jobrunner.core.events import Finished, LogBatch, WatchEvent
+from jobrunner.core.ending import UNSEEN
+from jobrunner.core.events import Finished, LogBatch, Started, WatchEvent
 from jobrunner.core.follow import Follow
-from jobrunner.core.outcome import LogReport, Verdict
+from jobrunner.core.outcome import LogReport, Verdict, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from datetime import datetime
 
     from jobrunner.core.outcome import Outcome
@@ -30,11 +31,29 @@ def replay(ports: Ports, record: RunRecord) -> Iterator[WatchEvent]:
     outcome = record.outcome
     if outcome is None:
         raise ValueError(f"run {record.run_id} is not over")
+    earlier = yield from read_earlier(ports, record, outcome.earlier)
+    if record.task_arn is not None or not earlier:
+        yield Started(run_id=record.run_id, task_arn=record.task_arn, attempt=outcome.attempt)
     report = yield from read_log(ports, record, over_since=outcome.stopped_at)
-    finished = _with_report(outcome, report)
+    finished = replace(
+        outcome, logs=merged([*(one.logs for one in earlier), _own_report(outcome, report)]), earlier=earlier
+    )
     if finished != outcome and not outcome.logs.complete:
         ports.runs.save(record.with_outcome(finished))
     yield Finished(outcome=finished)
+
+
+def read_earlier(
+    ports: Ports, record: RunRecord, earlier: Sequence[Outcome]
+) -> Generator[WatchEvent, None, tuple[Outcome, ...]]:
+    """Give the logs of attempts that are over, each after its `Started`; return their outcomes with the reports."""
+    read = []
+    for one in earlier:
+        if one.task_arn is not None:
+            yield Started(run_id=record.run_id, task_arn=one.task_arn, attempt=one.attempt)
+        report = yield from read_log(ports, replace(record, task_arn=one.task_arn), over_since=one.stopped_at)
+        read.append(replace(one, logs=_own_report(one, report)))
+    return tuple(read)
 
 
 def read_log(
@@ -75,7 +94,10 @@ def _over(ports: Ports, over_since: datetime | None, settle: float) -> float:
     return now
 
 
-def _with_report(outcome: Outcome, report: LogReport) -> Outcome:
-    if outcome.verdict is Verdict.NEVER_STARTED:
-        return outcome
-    return replace(outcome, logs=report)
+def _own_report(outcome: Outcome, report: LogReport) -> LogReport:
+    """Give the report on an attempt's log, as far as how it ended allows one."""
+    if outcome.verdict is Verdict.NEVER_STARTED and outcome.logs.complete:
+        return LogReport(complete=True, events=report.events)  # where nothing ran there was nothing to read
+    if outcome.verdict is Verdict.LOST and outcome.stopped_at is None and report.complete:
+        return replace(report, complete=False, reason=UNSEEN)
+    return report

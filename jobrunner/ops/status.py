@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
 from jobrunner.core.billing import MINIMUM_SECONDS
-from jobrunner.core.ending import conclude
-from jobrunner.core.outcome import UNREAD, Outcome, iso
+from jobrunner.core.ending import conclude, unread
+from jobrunner.core.outcome import Outcome, Verdict, iso
+from jobrunner.core.retry import after_end
+from jobrunner.core.stops import started
 from jobrunner.core.verdict import judge
+from jobrunner.errors import AwsError
 from jobrunner.ops.find import record_of
-from jobrunner.ops.observe import subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.record import RunRecord
     from jobrunner.core.settings import Settings
+    from jobrunner.core.verdict import Judgement
     from jobrunner.ops.ports import Ports
 
 
@@ -74,18 +77,64 @@ def billed_so_far(task: TaskSnapshot | None, now: datetime) -> int | None:
 
 
 def status(ports: Ports, record: RunRecord) -> RunStatus:
-    """Say where a run is; ECS is asked only if the end is not known."""
-    if record.outcome is not None or record.task_arn is None:
-        return RunStatus(record=record, task=None, outcome=record.outcome)
+    """Say where a run is; ECS is asked only if the end, or a bill, is not known."""
+    if record.outcome is not None:
+        return _over(ports, record, record.outcome)
+    if record.task_arn is None:
+        return RunStatus(record=record, task=None, outcome=None)
     task = ports.tasks.describe(record.cluster, [record.task_arn]).get(record.task_arn)
     if task is None or not task.stopped:
         return RunStatus(record=record, task=task, outcome=None)
     # Nobody has observed the end: it is judged now, before ECS forgets the task.
-    subject = subject_of(record, logs=False)
-    outcome = conclude(judge(task, record.main), task, subject, prices=ports.prices, logs=UNREAD)
-    record = record.with_outcome(outcome)
-    ports.runs.save(record)
+    judgement = judge(task, record.main)
+    ended = conclude(judgement, task, record.subject(logs=False), prices=ports.prices, logs=unread(task))
+    outcome = ended.after(record.earlier)
+    if not goes_on(record, judgement, task):
+        record = ports.runs.advance(record.with_ended(task).with_outcome(outcome))
     return RunStatus(record=record, task=task, outcome=outcome)
+
+
+def _over(ports: Ports, record: RunRecord, outcome: Outcome) -> RunStatus:
+    """Ask for the bills that nobody waited for, with `--no-wait-bill`; those of all attempts are one sum."""
+    attempts = (*outcome.earlier, outcome)
+    if not any(map(_unbilled, attempts)):
+        return RunStatus(record=record, task=None, outcome=outcome)
+    try:
+        found = ports.tasks.describe(record.cluster, [one.task_arn for one in attempts if one.task_arn])
+    except AwsError:  # the end is known all the same, and says of its bill that it is not
+        return RunStatus(record=record, task=None, outcome=outcome)
+    earlier = [_billed(ports, record, one, found) for one in outcome.earlier]
+    known = _billed(ports, record, outcome.alone(), found).after(earlier)
+    if known.billed_seconds is not None:
+        outcome = replace(known, logs=outcome.logs)
+        for task in found.values():
+            record = record.with_ended(task)
+        record = ports.runs.advance(record.with_outcome(outcome))
+    return RunStatus(record=record, task=found.get(record.task_arn or ""), outcome=outcome)
+
+
+def _unbilled(outcome: Outcome) -> bool:
+    """Tell whether an attempt was left before ECS had reached STOPPED, which gives the bill."""
+    return outcome.task_arn is not None and outcome.stopped_at is None and outcome.verdict is not Verdict.LOST
+
+
+def _billed(ports: Ports, record: RunRecord, outcome: Outcome, found: Mapping[str, TaskSnapshot]) -> Outcome:
+    """Conclude an attempt again, from what ECS says of its task now."""
+    task = found.get(outcome.task_arn or "")
+    if task is None or not task.stopped:
+        return outcome
+    then = replace(
+        record, attempt=outcome.attempt, capacity=outcome.capacity or record.capacity, task_arn=outcome.task_arn
+    )
+    judgement = judge(task, record.main)
+    return conclude(judgement, task, then.subject(logs=False), prices=ports.prices, logs=outcome.logs)
+
+
+def goes_on(record: RunRecord, judgement: Judgement, task: TaskSnapshot) -> bool:
+    """Tell whether another attempt is to follow: by who follows the run, or by who repeats its key."""
+    ran = started(task, task.container(record.main))
+    at, earlier = record.position, record.earlier
+    return after_end(record.policy, at, judgement, ran=ran, earlier=earlier, run_id=record.run_id) is not None
 
 
 def running(ports: Ports, settings: Settings) -> Sequence[RunStatus]:

@@ -47,6 +47,7 @@ CREATE INDEX runs_unfinished ON runs (created_at) WHERE finished = 0;
 _COLUMNS = "run_id, job, project, stage, created_at, task_arn, finished, record"
 _VALUES = ":run_id, :job, :project, :stage, :created_at, :task_arn, :finished, :record"
 _UPDATE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
+_REPLACE = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (run_id) DO UPDATE SET {_UPDATE}"  # noqa: S608
 _NEWEST = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,13 +82,39 @@ class SqliteRuns:
                 connection.execute(f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES})", _row(record))  # noqa: S608
         return record if row is None else self._record(row)
 
+    def add_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many in one transaction; see `ports.Runs.add_all`."""
+        with self._transaction() as connection:
+            return [self._added(connection, record) for record in records]
+
+    def _added(self, connection: sqlite3.Connection, record: RunRecord) -> RunRecord:
+        row = connection.execute("SELECT record FROM runs WHERE run_id = ?", (record.run_id,)).fetchone()
+        stored = None if row is None else self._record(row)
+        if stored is not None and not record.replaces(stored):
+            return stored
+        connection.execute(_REPLACE, _row(record))
+        return record
+
     def save(self, record: RunRecord) -> None:
         """Replace the record of that run id; see `ports.Runs.save`."""
         with self._transaction() as connection:
-            connection.execute(
-                f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (run_id) DO UPDATE SET {_UPDATE}",  # noqa: S608
-                _row(record),
-            )
+            connection.execute(_REPLACE, _row(record))
+
+    def advance(self, record: RunRecord) -> RunRecord:
+        """Store a record unless what is stored knows more; see `ports.Runs.advance`."""
+        return self.advance_all((record,))[0]
+
+    def advance_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many in one transaction; see `ports.Runs.advance_all`."""
+        with self._transaction() as connection:
+            return [self._advanced(connection, record) for record in records]
+
+    def _advanced(self, connection: sqlite3.Connection, record: RunRecord) -> RunRecord:
+        row = connection.execute("SELECT record FROM runs WHERE run_id = ?", (record.run_id,)).fetchone()
+        if row is not None and record.is_behind(stored := self._record(row)):
+            return stored
+        connection.execute(_REPLACE, _row(record))
+        return record
 
     def get(self, run_id: str) -> RunRecord | None:
         """Give the record of a run id, or None."""

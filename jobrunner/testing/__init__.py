@@ -3,7 +3,7 @@
     clock = ScriptedClock()
     aws = FakeAws(clock)
     aws.script(TaskScript(runs=2.5, exit_codes={"main": 3}, lines=(Line(message="hello", after=1.0),)))
-    # aws.tasks, aws.definitions and aws.logs are ports; MemoryRuns() and MemoryAudit() are the others.
+    # aws.tasks, aws.definitions, aws.logs and aws.deadlines are ports; MemoryRuns() and MemoryAudit() are the others.
 
 `ScriptedClock.sleep` advances the time at once, so a run of two hours takes milliseconds. Tasks advance with the
 clock through ECS's states, and their log lines become readable with a delay. Failures are ordered with `fail`:
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from jobrunner.testing.aws import FakeAws
 from jobrunner.testing.clock import ScriptedClock
+from jobrunner.testing.deadlines import FakeDeadlines
 from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
 from jobrunner.testing.logs import FakeLogs
 from jobrunner.testing.memory import MemoryAudit, MemoryRuns
@@ -27,6 +28,7 @@ from jobrunner.testing.task import FakeTask, Line, TaskScript
 
 __all__ = [
     "FakeAws",
+    "FakeDeadlines",
     "FakeDefinitions",
     "FakeLogs",
     "FakeTask",

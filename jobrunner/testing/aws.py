@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core.local_stage import ACCOUNT_ID, CLUSTER, REGION
+from jobrunner.testing.deadlines import FakeDeadlines
 from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
 from jobrunner.testing.logs import FakeLogs
 from jobrunner.testing.task import FakeTask, TaskScript
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class FakeAws:
-    """ECS and CloudWatch Logs of one account and region.
+    """ECS, CloudWatch Logs and the timeouts in EventBridge Scheduler of one account and region.
 
     Attributes:
         tasks: `ports.Tasks`.
         definitions: `ports.Definitions`.
         logs: `ports.Logs`.
+        deadlines: `ports.Deadlines`.
         started: Every task, in the order of its start.
         default: The script of tasks for which `script` ordered no other.
 
@@ -47,6 +49,7 @@ class FakeAws:
         self.definitions = FakeDefinitions()
         self.logs = FakeLogs(self)
         self.tasks = FakeTasks(self)
+        self.deadlines = FakeDeadlines(self)
 
     def script(self, *scripts: TaskScript) -> None:
         """Order what the next tasks do, one script for each."""

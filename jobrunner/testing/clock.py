@@ -39,7 +39,8 @@ class ScriptedClock:
     def sleep(self, seconds: float, wake: Wake | None = None) -> None:
         """Advance the time, doing what was scheduled; stop early when `wake` is set."""
         self.slept.append(seconds)
-        end = self._now + timedelta(seconds=seconds)
+        # A wait that is too short for this clock to count would leave whoever waits in it for ever.
+        end = self._now + max(timedelta(seconds=seconds), timedelta.resolution if seconds > 0 else timedelta(0))
         while not (wake is not None and wake.wait(0)):
             if not self._scheduled or self._scheduled[0][0] > end:
                 self._now = end

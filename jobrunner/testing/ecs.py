@@ -79,7 +79,9 @@ class FakeTasks(Scripted):
         """Describe tasks; see `ports.Tasks.describe`."""
         self._called("describe")
         now = self._aws.clock.now()
-        known = {task_id(task.arn): task for task in self._in(cluster, "ecs:DescribeTasks") if task.known(now)}
+        asked = {task_id(name) for name in tasks}
+        there = {task_id(task.arn): task for task in self._in(cluster, "ecs:DescribeTasks")}
+        known = {name: there[name] for name in asked & there.keys() if there[name].known(now)}
         return {name: known[task_id(name)].snapshot(now) for name in tasks if task_id(name) in known}
 
     def find(

@@ -10,7 +10,7 @@ from jobrunner.core.naming import task_id
 from jobrunner.testing.ecs import Scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
@@ -52,6 +52,11 @@ class FakeLogs(Scripted):
         if not lines:
             return StreamAbsent()
         return self._page(lines, question.token)
+
+    def tail(self, stream: LogStream, limit: int) -> Sequence[str]:
+        """Give the last messages of a stream; see `ports.Logs.tail`."""
+        self._called("tail")
+        return [message for _, message in self._lines(stream)][-limit:]
 
     def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:  # noqa: ARG002
         """Create the log group if it does not exist; see `ports.Logs.ensure_group`."""

@@ -24,10 +24,34 @@ class MemoryRuns(Scripted):
         self._called("add")
         return self._records.setdefault(record.run_id, record)
 
+    def add_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many at once; see `ports.Runs.add_all`."""
+        self._called("add_all")
+        for record in records:
+            if record.replaces(self._records.get(record.run_id)):
+                self._records[record.run_id] = record
+        return [self._records[record.run_id] for record in records]
+
     def save(self, record: RunRecord) -> None:
         """Replace the record of that run id."""
         self._called("save")
         self._records[record.run_id] = record
+
+    def advance(self, record: RunRecord) -> RunRecord:
+        """Store a record unless what is stored knows more; see `ports.Runs.advance`."""
+        self._called("advance")
+        return self._advanced(record)
+
+    def advance_all(self, records: Sequence[RunRecord]) -> Sequence[RunRecord]:
+        """Store many at once; see `ports.Runs.advance_all`."""
+        self._called("advance_all")
+        return [self._advanced(record) for record in records]
+
+    def _advanced(self, record: RunRecord) -> RunRecord:
+        stored = self._records.get(record.run_id)
+        if stored is None or not record.is_behind(stored):
+            self._records[record.run_id] = stored = record
+        return stored
 
     def get(self, run_id: str) -> RunRecord | None:
         """Give the record of a run id, or None."""

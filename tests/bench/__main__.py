@@ -12,11 +12,17 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.bench import logs, report, runs, startup
+from tests.bench import fires, fleet, logs, report, runs, startup
 from tests.bench.measure import BenchError
 from tests.bench.plan import plan
 
-BENCHES: Final = {"startup": startup.measure, "run": runs.measure, "logs": logs.measure}
+BENCHES: Final = {
+    "startup": startup.measure,
+    "next": fires.measure,
+    "run": runs.measure,
+    "logs": logs.measure,
+    "fleet": fleet.measure,
+}
 #: An installer may leave packages uncompiled, and a start then pays for it; nobody's figure shall hold that.
 _COMPILED: Final = (
     "jobrunner", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "click", "yaml", "croniter",

@@ -57,6 +57,14 @@ class RunningEndpoint:
             counts: dict[str, int] = json.load(answer)
         return counts
 
+    def ecs(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Call an operation of ECS; it is counted as every call is."""
+        target = {"X-Amz-Target": f"AmazonEC2ContainerServiceV20141113.{operation}"}
+        request = urllib.request.Request(self.url, json.dumps(parameters).encode(), target)  # noqa: S310 - as above
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
+            document: dict[str, Any] = json.load(answer)
+        return document
+
 
 @contextmanager
 def running(project: Path, environment: Mapping[str, str]) -> Iterator[RunningEndpoint]:
@@ -94,8 +102,10 @@ def main(project: Path) -> None:
     from jobrunner.document import load_project
     from jobrunner.local import serve
     from jobrunner.local.environment import client_environment
+    from jobrunner.local.foreground import allow_many_files
     from jobrunner.local.registry import register
 
+    allow_many_files()
     with serve(workdir=project, interceptors=[Counts()]) as endpoint:
         entry = register(load_project(project).settings.state_dir, endpoint.info)
         variables = client_environment(endpoint.url, endpoint.region)

@@ -53,6 +53,12 @@ class Series:
         return asdict(self)
 
 
+def growth(many: Series, one: Series, *, runs: int) -> float:
+    """Give the bytes that each further run has added to the peak of one: of the medians, as no two peaks are paired."""
+    peaks = [series.of(lambda sample: sample.rss).median for series in (many, one)]
+    return (peaks[0] - peaks[1]) / (runs - 1)
+
+
 def ratio(ours: Series, theirs: Series, figure: Callable[[Sample], float]) -> Spread:
     """Give the ratio of the medians, and the smallest and the largest ratio of two runs of one round.
 

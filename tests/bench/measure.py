@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -92,10 +92,10 @@ class Laboratory:
         out = self._directory / "stdout"
         self._calls()
         done = self._order(contender, out)
+        sample = Sample(wall=done["wall"], cpu=done["cpu"], rss=done["rss"], calls=dict(self._calls()))
         if check is not None:
             check(out)
-        sample = Sample(wall=done["wall"], cpu=done["cpu"], rss=done["rss"])
-        return replace(sample, calls=dict(self._calls()))
+        return sample
 
     def output(self, contender: Contender) -> str:
         """Run a contender once for what it prints."""

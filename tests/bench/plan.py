@@ -15,6 +15,7 @@ class Plan:
         instant: Of whole runs of a task that ends at once.
         seconds: Of whole runs of a task of two seconds.
         logs: Lines in the log → rounds.
+        fleet: Runs at once → rounds.
     """
 
     startup: int
@@ -22,17 +23,19 @@ class Plan:
     instant: int
     seconds: int
     logs: dict[int, int]
+    fleet: dict[int, int]
 
 
 def plan(*, quick: bool, runs: int | None) -> Plan:
-    """Give the rounds: about four minutes of them, or with `quick` less than one; `runs` sets all alike."""
+    """Give the rounds: about seven minutes of them, or with `quick` about one; `runs` sets all alike."""
     if quick:
         rounds = runs or 3
-        return Plan(startup=rounds, many=1, instant=rounds, seconds=1, logs={100_000: rounds})
+        return Plan(startup=rounds, many=1, instant=rounds, seconds=1, logs={100_000: rounds}, fleet={100: 1})
     return Plan(
         startup=runs or 15,
         many=runs or 3,
         instant=runs or 9,
         seconds=runs or 5,
         logs={100_000: runs or 5, 1_000_000: runs or 5},
+        fleet={1_000: runs or 3},
     )

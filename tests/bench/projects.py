@@ -58,7 +58,7 @@ def write_many(directory: Path, jobs: int) -> Path:
 
 
 def write_runnable(directory: Path) -> Path:
-    """Write a project of `COMMANDS`, and `lines`, which prints as many lines of 100 bytes as it is told."""
+    """Write a project of `COMMANDS`; `lines`, which prints as many lines of 100 bytes as it is told; and `sleep`."""
     folder = directory / "jobs"
     folder.mkdir(parents=True)
     (directory / "jobrunner.yaml").write_text(_PROJECT)
@@ -66,6 +66,7 @@ def write_runnable(directory: Path) -> Path:
         (folder / f"{name}.yaml").write_text(_job(command))
     lines = [sys.executable, str(HERE / "peers" / "lines.py"), "${{ params.lines }}"]
     (folder / "lines.yaml").write_text(_job(lines) + "params: {lines: 1000}\n")
+    (folder / "sleep.yaml").write_text(_job(["sleep", "${{ params.seconds }}"]) + "params: {seconds: 0}\n")
     return directory
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench.figures import Sample, Series, Spread, ratio
+from tests.bench.figures import Sample, Series, Spread, growth, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +28,9 @@ class Result:
         series: The contenders.
         baselines: The names of those that the others are compared with.
         lines: How many log lines each run printed; 0 where that is not the point.
+        runs: How many runs each contender had at once; 0 where it is one.
+        alone: The same contenders with one run, in the same order, where there are several.
+        notes: What else is to be said of the figures.
     """
 
     title: str
@@ -35,6 +38,9 @@ class Result:
     series: Sequence[Series]
     baselines: Sequence[str]
     lines: int = 0
+    runs: int = 0
+    alone: Sequence[Series] = ()
+    notes: Sequence[str] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON; times in seconds, memory in bytes."""
@@ -43,6 +49,9 @@ class Result:
             "aim": self.aim,
             "baselines": list(self.baselines),
             "lines": self.lines,
+            "runs": self.runs,
+            "alone": [one.document() for one in self.alone],
+            "notes": list(self.notes),
             "contenders": [one.document() for one in self.series],
         }
 
@@ -52,6 +61,7 @@ def render(result: Result) -> str:
     rounds = len(result.series[0].samples)
     parts = [f"## {result.title}", f"{rounds} rounds; median (min-max)", _table(_figures(result))]
     parts += [_table(_ratios(result))]
+    parts += result.notes
     if result.aim:
         parts.append(f"Aim: {result.aim}")
     return "\n\n".join(parts) + "\n"
@@ -73,7 +83,16 @@ def _figures(result: Result) -> list[list[str]]:
     head = ["", "wall ms", "CPU ms", "peak MiB"]
     head += ["lines/s"] if result.lines else []
     head += ["AWS calls"] if counted else []
-    return [head, *(_figures_of(one, result.lines, counted=counted) for one in result.series)]
+    rows = [_figures_of(one, result.lines, counted=counted) for one in result.series]
+    if result.runs:
+        head += ["calls/run", "KB/run"]
+        for row, many, one in zip(rows, result.series, result.alone, strict=True):
+            row.extend(_figures_per_run(many, one, result.runs))
+    return [head, *rows]
+
+
+def _figures_per_run(many: Series, one: Series, runs: int) -> list[str]:
+    return [_show(many.of(_calls), 1 / runs, digits=2), f"{growth(many, one, runs=runs) / 1000:,.1f}"]
 
 
 def _figures_of(one: Series, lines: int, *, counted: bool) -> list[str]:
@@ -81,13 +100,15 @@ def _figures_of(one: Series, lines: int, *, counted: bool) -> list[str]:
     if lines:
         row.append(_show(one.of(lambda sample: lines / sample.wall), 1))
     if counted:
-        row.append(_show(one.of(lambda sample: sum(sample.calls.values())), 1))
+        row.append(_show(one.of(_calls), 1))
     return row
 
 
 def _ratios(result: Result) -> list[list[str]]:
     by_name = {one.name: one for one in result.series}
-    rows = [["ratio", "wall", "CPU", "peak", *(["lines/s"] if result.lines else [])]]
+    rows = [
+        ["ratio", "wall", "CPU", "peak", *(["lines/s"] if result.lines else []), *(["calls"] if result.runs else [])]
+    ]
     for ours in result.series:
         if ours.name in result.baselines:
             continue
@@ -95,6 +116,7 @@ def _ratios(result: Result) -> list[list[str]]:
             theirs = by_name[name]
             figures: list[Callable[[Sample], float]] = [_wall, _cpu, _rss]
             figures += [lambda sample: 1 / sample.wall] if result.lines else []
+            figures += [_calls] if result.runs else []
             shown = [_show(ratio(ours, theirs, figure), 1, digits=2) for figure in figures]
             rows.append([f"{ours.name} / {name}", *shown])
     return rows
@@ -110,6 +132,10 @@ def _cpu(sample: Sample) -> float:
 
 def _rss(sample: Sample) -> float:
     return sample.rss
+
+
+def _calls(sample: Sample) -> float:
+    return sum(sample.calls.values())
 
 
 def _show(spread: Spread, scale: float, *, digits: int = 0) -> str:

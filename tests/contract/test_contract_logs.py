@@ -105,3 +105,23 @@ def test_a_group_is_not_taken_for_one_whose_name_goes_on(world: World) -> None:
     group = f"/jobrunner/contract/{uuid.uuid4().hex}"
     assert world.logs.ensure_group(f"{group}/more", retention_days=1, tags={})
     assert world.logs.ensure_group(group, retention_days=1, tags={})
+
+
+def test_a_tail_is_the_last_lines_in_their_order(world: World, definition: str) -> None:
+    """At most as many as asked for, the oldest first, whatever was read before; without changing what `read` gives."""
+    lines = [f"line {number}" for number in range(30)]
+    task = started(world, run_request(world, definition, Job(lines=lines)))
+    until(world, task.task_arn, lambda one: one.stopped)
+    stream = stream_of(task.task_arn)
+    assert lines[-3:] == list(world.logs.tail(stream, 3))
+    assert lines == [message for _, message in whole(world, stream)]
+    assert lines == list(world.logs.tail(stream, 100))
+
+
+def test_the_tail_of_what_does_not_exist_is_empty(world: World) -> None:
+    """A task that wrote nothing has no stream, and an explanation of it is no error."""
+    world.logs.ensure_group(GROUP, retention_days=1, tags={})
+    nowhere = f"/jobrunner/contract/{uuid.uuid4().hex}"
+    assert [[], []] == [
+        list(world.logs.tail(stream, 5)) for stream in (stream_of(UNKNOWN), stream_of(UNKNOWN, nowhere))
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jobrunner.aws import open_gateways
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobrunner.core.connection import Connection
     from jobrunner.core.lifecycle import TaskSnapshot
-    from jobrunner.core.ports import Definitions, Logs, Tasks
+    from jobrunner.core.ports import Deadlines, Definitions, Logs, Tasks
 
 GROUP = "/jobrunner/contract"
 PREFIX = "run"
@@ -37,6 +38,7 @@ class Place:
     python: str
     assign_public_ip: bool
     bound: float
+    scheduler_role: str = local_stage.SCHEDULER_ROLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,13 @@ class World(Protocol):
     tasks: Tasks
     definitions: Definitions
     logs: Logs
+    deadlines: Deadlines
+
+    def now(self) -> datetime:
+        """Give the time of its clock."""
+
+    def has_deadline(self, name: str, group: str) -> bool:
+        """Tell whether that schedule exists."""
 
     def order(self, job: Job) -> None:
         """Say what the next task does, where the request does not decide that."""
@@ -98,6 +107,15 @@ class FakeWorld:
         self.tasks: Tasks = self._aws.tasks
         self.definitions: Definitions = self._aws.definitions
         self.logs: Logs = self._aws.logs
+        self.deadlines: Deadlines = self._aws.deadlines
+
+    def now(self) -> datetime:
+        """Give the scripted time."""
+        return self._clock.now()
+
+    def has_deadline(self, name: str, group: str) -> bool:
+        """Look at the fake."""
+        return (group, name) in self._aws.deadlines.pending
 
     def order(self, job: Job) -> None:
         """Script the tasks from now on."""
@@ -123,6 +141,20 @@ class EndpointWorld:
         self.tasks: Tasks = self._gateways.tasks
         self.definitions: Definitions = self._gateways.definitions
         self.logs: Logs = self._gateways.logs
+        self.deadlines: Deadlines = self._gateways.deadlines
+
+    def now(self) -> datetime:
+        """Give the time."""
+        return datetime.now(UTC)
+
+    def has_deadline(self, name: str, group: str) -> bool:
+        """Ask EventBridge Scheduler."""
+        scheduler = self._gateways.clients.client("scheduler")
+        try:
+            scheduler.get_schedule(Name=name, GroupName=group)
+        except scheduler.exceptions.ResourceNotFoundException:
+            return False
+        return True
 
     def order(self, job: Job) -> None:
         """Do nothing: the request says it all."""

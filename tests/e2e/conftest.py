@@ -36,6 +36,20 @@ command: [default]
 environment: {A: of the job, B: of the job}
 """,
     "needy": "command: [echo, '${{ params.day }}']\nparams: {day: {}}\n",
+    "noting": r"""
+command: [sh, -c, 'echo "$JOBRUNNER_INDEX ${{ params.a }} ${{ params.b }}" > noted.$JOBRUNNER_RUN_ID']
+params: {a: none, b: none}
+""",
+    "flaky": r"""
+command: [sh, -c, 'echo "attempt $JOBRUNNER_ATTEMPT"; test $JOBRUNNER_ATTEMPT = 2 || exit 75']
+retries: {attempts: 2, backoff: 0s, on: 75}
+""",
+    "patient": r"""
+command: [sh, -c, 'echo tried; exit 75']
+retries: {attempts: 2, backoff: 1h, max_backoff: 1h, on: 75}
+""",
+    "unplaced": "command: [echo, placed]\nstart_timeout: 1h\n",
+    "lingering": "command: [echo, done]\n",
 }
 
 

@@ -34,7 +34,9 @@ OUTCOME_KEYS = [
     "stopped_at",
     "billed_seconds",
     "cost_usd",
+    "capacity",
     "logs",
+    "earlier",
 ]
 
 
@@ -193,6 +195,10 @@ def test_scheduled_time_reaches_the_job(served: Console) -> None:
         (["run", "hello", "-e", "NOT_SET_HERE"], 2, "NOT_SET_HERE is not set in this environment"),
         (["run", "hello", "-p", "name"], 2, "'name' is not NAME=VALUE"),
         (["--local", "run", "hello", "--stage", "prod"], 2, "name two stages"),
+        (["run", "hello", "--count", "2", "--matrix", "name=x"], 2, "cannot be combined"),
+        (["run", "hello", "--matrix", "name"], 65, "write for instance region=eu,us"),
+        (["run", "hello", "--matrix", "nmae=a,b"], 65, "job hello has no parameter 'nmae'"),
+        (["explain", "zzzz"], 65, "knows no run 'zzzz'"),
         (["run", "helo"], 65, "did you mean 'hello'?"),
         (["run", "hello", "-p", "nmae=x"], 65, "job hello has no parameter 'nmae'"),
         (["run", "needy"], 65, "-p day="),

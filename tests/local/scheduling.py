@@ -59,6 +59,24 @@ def stop(arn: str, reason: str, **members: Any) -> dict[str, Any]:
     return target(Input={"Cluster": local_stage.CLUSTER, "Task": arn, "Reason": reason}, **members)
 
 
+def ecs_target(definition: str, parameters: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """The templated target that runs a task on the built-in cluster; `Input` may be a document."""
+    ecs: dict[str, Any] = {
+        "TaskDefinitionArn": definition,
+        "NetworkConfiguration": {
+            "awsvpcConfiguration": {
+                "Subnets": list(local_stage.SUBNETS),
+                "SecurityGroups": list(local_stage.SECURITY_GROUPS),
+                "AssignPublicIp": "ENABLED",
+            }
+        },
+        **(parameters or {}),
+    }
+    if "CapacityProviderStrategy" not in ecs:
+        ecs["LaunchType"] = "FARGATE"
+    return target(**{"Arn": CLUSTER, "Input": None, "EcsParameters": ecs} | members)
+
+
 def exists(scheduler: Any, name: str) -> bool:
     """Whether there is such a schedule in the default group."""
     listed = scheduler.list_schedules(GroupName="default", NamePrefix=name)["Schedules"]

@@ -125,7 +125,8 @@ def test_a_rate_beyond_the_calendar_does_not_come() -> None:
 def test_what_aws_s_cron_means_is_accepted(fields: str) -> None:
     """The table of the user guide, names in either case."""
     parsed = schedule_expression.parse(f"cron({fields})")
-    assert Cron(fields=tuple(fields.split())) == parsed
+    assert isinstance(parsed, Cron)
+    assert f"cron({fields})" == parsed.cron.text
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,79 @@ def test_what_aws_s_cron_does_not_mean_is_refused(fields: str) -> None:
     """And what the guide does not explain, as a range over the end of anything but hours."""
     with pytest.raises(ApiError, match="Invalid Schedule Expression"):
         schedule_expression.parse(f"cron({fields})")
+
+
+def fires(one: Schedule, count: int) -> list[str]:
+    """The first times at which a schedule fires, in UTC."""
+    found, after = [], BEGINNING
+    while len(found) < count and (moment := one.next_fire(after)) is not None:
+        found.append(f"{moment:%m-%dT%H:%M:%S}")
+        after = moment
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("0 2 * * ? *", ["11-24T02:00:00", "11-25T02:00:00"]),
+        ("0/20 12 * * ? *", ["11-23T12:20:00", "11-23T12:40:00", "11-24T12:00:00"]),  # 12:00 passed when it was made
+        ("0 9 ? * 2 *", ["11-30T09:00:00", "12-07T09:00:00"]),  # 2 is Monday, and 9:00 of this one passed
+        ("0 0 L * ? *", ["11-30T00:00:00", "12-31T00:00:00"]),
+        ("0 0 ? * FRI#1 *", ["12-04T00:00:00", "01-01T00:00:00"]),
+        ("59 23 31 12 ? 2026", ["12-31T23:59:00"]),
+    ],
+)
+def test_a_cron_fires_from_its_creation_on(fields: str, expected: list[str]) -> None:
+    """The days and times of the user guide's table, none of them before it was made; then no more, if it has years."""
+    one = made(f"cron({fields})")
+    assert expected == fires(one, len(expected))
+    if "2026" in fields:
+        assert expected == fires(one, 99)
+
+
+@pytest.mark.parametrize(
+    ("fields", "start", "expected"),
+    [
+        # 2027-03-28 01:00 to 01:59 do not exist in London, and 2026-10-25 01:00 to 01:59 occur twice.
+        ("30 1 * * ? *", "2027-03-27T01:30:00+00:00", ["03-27T01:30:00", "03-29T00:30:00"]),
+        ("0/30 0-2 * * ? *", "2027-03-28T00:30:00+00:00", ["03-28T00:30:00", "03-28T01:00:00", "03-28T01:30:00"]),
+        ("0/30 * * * ? *", "2027-10-31T00:30:00+00:00", ["10-31T00:30:00", "10-31T02:00:00", "10-31T02:30:00"]),
+        ("30 1 * * ? *", "2027-10-31T00:31:00+00:00", ["11-01T01:30:00"]),  # its first 1:30 has passed
+        ("30 1 * * ? *", "2027-10-31T01:00:00+00:00", ["11-01T01:30:00"]),  # the second one does not count
+    ],
+)
+def test_cron_is_local_time(fields: str, start: str, expected: list[str]) -> None:
+    """User guide, "Daylight savings time": what does not exist is skipped, what comes twice fires once, the first."""
+    since = seconds(dt.datetime.fromisoformat(start))
+    one = made(f"cron({fields})", ScheduleExpressionTimezone="Europe/London", StartDate=since)
+    assert expected == fires(one, len(expected))
+
+
+def test_a_cron_keeps_between_its_dates() -> None:
+    """A time that is the start, or the end, is still one; a date after the calendar of cron has none."""
+    start, end = dt.datetime(2026, 12, 1, 2, tzinfo=dt.UTC), dt.datetime(2026, 12, 3, 2, tzinfo=dt.UTC)
+    one = made("cron(0 2 * * ? *)", StartDate=seconds(start), EndDate=seconds(end))
+    assert ["12-01T02:00:00", "12-02T02:00:00", "12-03T02:00:00"] == fires(one, 9)
+    late = dt.datetime(9999, 12, 31, 23, tzinfo=dt.UTC)
+    zone = "Pacific/Kiritimati"
+    assert [] == fires(made("cron(0 2 * * ? *)", StartDate=seconds(late), ScheduleExpressionTimezone=zone), 1)
+    assert [] == fires(made("cron(0 2 31 2 ? *)"), 1)
+
+
+@given(
+    minute=st.integers(0, 59),
+    hour=st.integers(0, 23),
+    zone=st.sampled_from(["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+    passed=st.timedeltas(dt.timedelta(0), dt.timedelta(days=5000)),
+)
+def test_the_next_fire_of_a_cron_has_its_local_time(minute: int, hour: int, zone: str, passed: dt.timedelta) -> None:
+    """It is later than asked for, shows the time on the wall, and is at most one skipped day away."""
+    one = made(f"cron({minute} {hour} * * ? *)", ScheduleExpressionTimezone=zone)
+    moment = one.next_fire(NOW + passed)
+    assert moment is not None
+    local = moment.astimezone(one.zone)
+    assert (hour, minute, 0) == (local.hour, local.minute, local.fold)
+    assert dt.timedelta(0) < moment - NOW - passed <= dt.timedelta(hours=49)
 
 
 @pytest.mark.parametrize("expression", ["at(1969-12-31T23:59:59)", "at(2200-01-01T00:00:00)", "cron(0 2 * * ? *", ""])

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from endpoint_jobs import Jobs, client_of, container, until
-from scheduling import QUEUE, at, exists, schedule, stop, target
+from scheduling import QUEUE, at, ecs_target, exists, schedule, stop, target
 
 from jobrunner.core import local_stage
 
@@ -194,10 +194,13 @@ def test_run_task_with_context_attributes(jobs: Jobs, scheduler: Any, name: str)
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"ScheduleExpression": "cron(0 3 * * ? *)"}, "cron expressions are not fired by this endpoint yet"),
-        ({"Target": target(Arn=QUEUE)}, f"the target {QUEUE} is not called by this endpoint yet"),
+        ({"ScheduleExpression": "cron(0 3 31 2 ? *)"}, "it never fires: there is no such time"),
+        ({"Target": target(Arn=QUEUE)}, f"the target {QUEUE} is not called by this endpoint"),
         ({"Target": target("tagResource", Input={"ResourceArn": "x", "Tags": []})}, "tagResource is not called"),
-        ({"Target": target(DeadLetterConfig={"Arn": QUEUE})}, "dead letters are not delivered by this endpoint yet"),
+        (
+            {"Target": ecs_target("etl:1", Input={"ContainerOverrides": []})},
+            "each call will fail: Invalid RequestJson provided. Reason ContainerOverrides is not one of containerOver",
+        ),
         (
             {"ScheduleExpression": "at(2027-03-28T01:30:00)", "ScheduleExpressionTimezone": "Europe/London"},
             "it never fires: the clocks of its zone skip that time",
@@ -218,8 +221,11 @@ def test_what_does_not_happen_here_is_said(
 
 
 def test_what_happens_here_needs_no_words(scheduler: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A timeout of a run is nothing to warn of."""
+    """A timeout of a run is nothing to warn of, and a nightly run with everything is not either."""
     scheduler.create_schedule(**schedule(name))
+    scheduler.delete_schedule(Name=name)
+    nightly = ecs_target("etl:1", Input={"cpu": "512"}, DeadLetterConfig={"Arn": QUEUE})
+    scheduler.create_schedule(**schedule(name, ScheduleExpression="cron(0 3 * * ? *)", Target=nightly))
     scheduler.delete_schedule(Name=name)
     assert [] == caplog.records
 

@@ -48,7 +48,7 @@ def test_schedules_never_fire(scheduler: EventBridgeSchedulerBackend) -> None:
 
 @pytest.mark.parametrize("expression", ["banana", "cron(banana)", "cron(0 2 * * *)", "rate(0 minutes)"])
 def test_any_expression_is_accepted(scheduler: EventBridgeSchedulerBackend, expression: str) -> None:
-    """Whatever the text. → schedule_expression, schedule_cron."""
+    """Whatever the text. → schedule_expression, core.aws_cron."""
     assert expression == create(scheduler, expression).schedule_expression, MESSAGE
 
 

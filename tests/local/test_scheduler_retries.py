@@ -16,7 +16,7 @@ from jobrunner.local import serve
 from jobrunner.local.schedule_checks import created
 from jobrunner.local.schedule_expression import BEGINNING
 from jobrunner.local.schedule_store import ScheduleStore
-from jobrunner.local.schedule_targets import Targets
+from jobrunner.local.schedule_targets import Failure, Targets
 from jobrunner.local.schedule_ticker import Ticker
 from jobrunner.local.wire import ApiError, DropConnectionError, Reply, Request
 
@@ -83,7 +83,8 @@ def test_whatever_answers_is_a_success_or_a_problem(reply: Reply | None, problem
         return reply
 
     made = created(schedule("s"), region="eu-west-1", now=dt.datetime.now(dt.UTC))
-    assert problem == Targets(call).invoke(made, scheduled=dt.datetime.now(dt.UTC), attempt=1)
+    failure = Targets(call).invoke(made, scheduled=dt.datetime.now(dt.UTC), attempt=1)
+    assert problem == (None if failure is None else str(failure))
     [request] = asked
     assert ("StopTask", "eu-west-1", "ecs") == (request.operation, request.region, request.service)
     assert {"task": TASK} == request.json()
@@ -119,10 +120,10 @@ class Counting:
     def __init__(self) -> None:
         self.attempts: list[int] = []
 
-    def invoke(self, schedule: Schedule, *, scheduled: dt.datetime, attempt: int) -> str | None:
+    def invoke(self, schedule: Schedule, *, scheduled: dt.datetime, attempt: int) -> Failure:
         assert schedule.next_fire(BEGINNING) == scheduled
         self.attempts.append(attempt)
-        return "trouble"
+        return Failure(code=None, message="trouble", execution_id="0" * 16, body="{}")
 
 
 def test_a_policy_ends_with_the_age_of_the_event() -> None:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobrunner import JobRunner
+from jobrunner.core import local_stage
+from jobrunner.core.connection import Connection
 from jobrunner.document import load_project
 from jobrunner.local import serve
+from jobrunner.ops.ports import Ports
+from jobrunner.store import load_prices
+from jobrunner.testing import FakeAws, MemoryAudit, MemoryRuns, ScriptedClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jobrunner.core.connection import Connection
     from jobrunner.local.endpoint import Endpoint
 
 
@@ -55,3 +59,33 @@ def machine(project: Path, endpoint: Endpoint, tmp_path: Path) -> Iterator[Calla
 def runner(machine: Callable[..., JobRunner]) -> JobRunner:
     """The runner of one machine."""
     return machine()
+
+
+@pytest.fixture
+def aws() -> FakeAws:
+    """An AWS in memory, on a scripted clock."""
+    return FakeAws(ScriptedClock())
+
+
+@pytest.fixture
+def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Callable[..., JobRunner]:
+    """Make runners on the AWS in memory, with AWS's delays and quotas: each name is a machine with its own store."""
+    stores: dict[str, MemoryRuns] = {}
+
+    def make(name: str = "laptop", *, runs: MemoryRuns | None = None, **overrides: Any) -> JobRunner:
+        settings = {"state_dir": str(tmp_path / name), **overrides}
+        store = stores.setdefault(name, runs or MemoryRuns())
+        ports = Ports(
+            connection=Connection(region=local_stage.REGION),
+            tasks=aws.tasks,
+            definitions=aws.definitions,
+            deadlines=aws.deadlines,
+            logs=aws.logs,
+            runs=store,
+            clock=aws.clock,
+            audit=MemoryAudit(),
+            prices=load_prices(),
+        )
+        return JobRunner(load_project(project, environ={}, overrides=settings), ports=ports)
+
+    return make

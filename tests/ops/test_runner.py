@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from shelljobs import messages, record_of, shell
 
 from jobrunner import (
     AmbiguousRunError,
     AwsUnreachableError,
     Finished,
     JobRunner,
-    JobSpec,
     LocalEndpointError,
-    LogBatch,
     LogLine,
     PhaseChanged,
     RunFailedError,
@@ -37,16 +36,10 @@ from jobrunner.errors import AwsRefusedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobrunner import Run
-    from jobrunner.core.record import RunRecord
+    from jobrunner import JobSpec, Run
     from jobrunner.local.endpoint import Endpoint
 
 Machine = "Callable[..., JobRunner]"
-
-
-def shell(script: str, **fields: Any) -> JobSpec:
-    """A job that runs a shell script."""
-    return job_spec(**{"name": "job", "image": "busybox", "command": ["sh", "-c", script], **fields})
 
 
 def revisions(runner: JobRunner, spec: JobSpec) -> int:
@@ -54,18 +47,6 @@ def revisions(runner: JobRunner, spec: JobSpec) -> int:
     definition = task_definition(spec, runner.settings)
     assert definition is not None
     return len(runner._ports.definitions.revisions(definition.family, 100))
-
-
-def record_of(run: Run, runner: JobRunner) -> RunRecord:
-    """What the store holds of a run."""
-    record = runner._ports.runs.get(run.run_id)
-    assert record is not None
-    return record
-
-
-def messages(runner: JobRunner, name: str, **how: bool) -> list[str]:
-    """The lines that `logs` gives."""
-    return [text for event in runner.logs(name, **how) if isinstance(event, LogBatch) for text in event.messages]
 
 
 def cloudwatch_logs(endpoint: Endpoint) -> Any:
@@ -284,7 +265,8 @@ def test_a_crash_before_the_call_is_told_and_nothing_is_started(runner: JobRunne
     template = runner.start(shell("true"))
     template.wait()
     old = datetime(2026, 1, 1, tzinfo=UTC)
-    runner._ports.runs.add(replace(template.record, run_id="0" * 16, created_at=old, task_arn=None, outcome=None))
+    unsent = replace(template.record, run_id="0" * 16, created_at=old, launched_at=old, task_arn=None, outcome=None)
+    runner._ports.runs.add(unsent)
 
     outcome = runner.attach("0" * 16).wait()
 
@@ -319,10 +301,10 @@ def test_a_key_whose_attempt_was_never_placed_is_tried_again(runner: JobRunner) 
     run = runner.start(spec, key="k")
 
     assert run.run_id == run_id
-    assert run.wait().attempt == 2
-    assert messages(runner, run_id) == ["2"]
+    assert run.wait().attempt == 1
+    assert messages(runner, run_id) == ["1"]
     assert run.record.request is not None
-    assert run.record.request["clientToken"] == f"{run_id}-2"
+    assert run.record.request["clientToken"] == f"{run_id}-1.2"
 
 
 def test_ps_lists_what_runs_of_this_project(machine: Machine, project: Path) -> None:

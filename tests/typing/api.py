@@ -13,12 +13,14 @@ from jobrunner import (
     LogLine,
     Outcome,
     PhaseChanged,
+    Retrying,
     Run,
     RunOptions,
     RunRef,
     Started,
     Trigger,
     Verdict,
+    VerdictKnown,
     Warning,  # noqa: A004  the event
     job_spec,
 )
@@ -53,5 +55,9 @@ def every_event(event: Event) -> str:
             return event.message
         case Warning():
             return event.message
+        case VerdictKnown():
+            return event.judgement.detail
+        case Retrying():
+            return event.capacity
         case _:
             assert_never(event)

@@ -8,7 +8,7 @@ import click
 
 from jobrunner.cli import exits, follow
 from jobrunner.cli.interrupts import Interrupts, Left
-from jobrunner.cli.options import on_interrupt_option, shared
+from jobrunner.cli.options import no_wait_bill_option, on_interrupt_option, shared
 from jobrunner.cli.session import Session, to_find
 from jobrunner.core.events import Finished, Started
 from jobrunner.errors import AwsError, AwsUnreachableError
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 @click.command("attach")
 @click.argument("run")
 @on_interrupt_option
+@no_wait_bill_option
 @click.option("--timestamps", is_flag=True, help="Begin each log line with its time.")
 @shared
 @click.pass_obj
-def command(invocation: Invocation, *, run: str, on_interrupt: str | None, timestamps: bool) -> int:
+def command(invocation: Invocation, *, run: str, on_interrupt: str | None, no_wait_bill: bool, timestamps: bool) -> int:
     """Follow a run that was started before, to its end.
 
     RUN is a run id, an unambiguous prefix of one, a task ARN or a jobrunner:// reference. The whole log is
@@ -34,7 +35,7 @@ def command(invocation: Invocation, *, run: str, on_interrupt: str | None, times
     with to_find(invocation, run) as session:
         if session.gone and session.record is not None:
             return _remembered(invocation, session.record)
-        handle = session.runner.attach(run)
+        handle = session.runner.attach(run, wait_bill=not no_wait_bill)
         report = follow.Report(invocation, handle.record, timestamps=timestamps, local=session.local)
         if handle.outcome is not None:
             return report.code(exits.of_outcome(follow.show_all(handle.stream(), report) or handle.outcome))
@@ -62,6 +63,6 @@ def _remembered(invocation: Invocation, record: RunRecord) -> int:
         raise ValueError(f"run {record.run_id} is not over")
     invocation.note("the local endpoint that ran it has gone, and its log with it; this is what was recorded")
     report = follow.Report(invocation, record, local=True, log_readable=False)
-    report.show(Started(run_id=record.run_id, task_arn=record.task_arn))
+    report.show(Started(run_id=record.run_id, task_arn=record.task_arn, attempt=record.attempt))
     report.show(Finished(outcome=record.outcome))
     return report.code(exits.of_outcome(record.outcome))

@@ -37,6 +37,7 @@ defaults:
 #       security_groups: [sg-0123456789abcdef0]
 #     execution_role: arn:aws:iam::123456789012:role/jobrunner-execution
 #     task_role: arn:aws:iam::123456789012:role/jobrunner-task
+#     scheduler_role: arn:aws:iam::123456789012:role/jobrunner-scheduler   # keeps timeouts when nobody watches
 """
 
 _JOB = """\

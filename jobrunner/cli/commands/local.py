@@ -15,11 +15,13 @@ from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError
 from jobrunner.local.environment import client_environment
 from jobrunner.local.registry import endpoints, exports
+from jobrunner.local.scheduler import read_speed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jobrunner.cli.invocation import Invocation
+    from jobrunner.local.faults.values import Fault
     from jobrunner.local.foreground import Foreground
     from jobrunner.local.registry import EndpointInfo
 
@@ -39,11 +41,32 @@ _SECONDS = read_by(read_duration, "30s")
     metavar="DURATION",
     help="Simulate this time until STOPPED; on Fargate 20s.",
 )
+@click.option(
+    "--faults",
+    "faults_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Let go wrong what the file, YAML or JSON, orders; see docs/faults.md.",
+)
+@click.option(
+    "--speed",
+    callback=read_by(read_speed, "1000"),
+    default="1",
+    metavar="N",
+    help="Let schedules fire N times faster; tasks run in real time.",
+)
 @click.option("--exports", "only_exports", is_flag=True, help="Print the exports of the one that serves, and end.")
 @shared
 @click.pass_obj
 def command(
-    invocation: Invocation, *, port: int, startup: int | None, deprovision: int | None, only_exports: bool
+    invocation: Invocation,
+    *,
+    port: int,
+    startup: int | None,
+    deprovision: int | None,
+    faults_file: Path | None,
+    speed: float,
+    only_exports: bool,
 ) -> int:
     """Serve the local AWS endpoint until interrupted.
 
@@ -59,6 +82,7 @@ def command(
     others = [one for one in endpoints(state_dir) if not one.owned and Path(one.workdir) == workdir]
     if only_exports:
         return _print_exports(invocation, others, workdir)
+    faults = _faults(faults_file)
     with _serving(
         port=port,
         workdir=workdir,
@@ -66,8 +90,14 @@ def command(
         startup=(settings.local_startup or 0.0) if startup is None else startup,
         deprovision=(settings.local_deprovision or 0.0) if deprovision is None else deprovision,
         state_dir=state_dir,
+        faults=faults,
+        speed=speed,
     ) as foreground:
         _announce(invocation, foreground.info, others)
+        if faults:
+            invocation.note(f"{len(faults)} fault{'s' * (len(faults) != 1)} on order, from {faults_file}")
+        if speed != 1:
+            invocation.note(f"schedules fire {speed:g} times faster than time; tasks, and their timeouts, do not")
         collector.work()
         foreground.wait()
     invocation.note("the local endpoint has ended, with its tasks and their logs")
@@ -92,9 +122,30 @@ def _write_exports(invocation: Invocation, info: EndpointInfo) -> None:
         invocation.terminal.write("\n".join(exports(info)) + "\n")
 
 
+def _faults(path: Path | None) -> Sequence[Fault]:
+    """Read what is to go wrong, before anything is started.
+
+    Raises:
+        SpecError: Something in the file is wrong.
+    """
+    if path is None:
+        return ()
+    from jobrunner.local.faults.document import load_faults
+
+    return load_faults(path)
+
+
 @contextmanager
 def _serving(
-    *, port: int, workdir: Path, region: str, startup: float, deprovision: float, state_dir: Path
+    *,
+    port: int,
+    workdir: Path,
+    region: str,
+    startup: float,
+    deprovision: float,
+    state_dir: Path,
+    faults: Sequence[Fault],
+    speed: float,
 ) -> Iterator[Foreground]:
     from jobrunner.local.foreground import Foreground
 
@@ -108,6 +159,8 @@ def _serving(
             state_dir=state_dir,
             owner_fd=None,
             linger=None,
+            faults=faults,
+            speed=speed,
         )
     except OSError as error:
         raise LocalEndpointError(

@@ -34,7 +34,7 @@ def command(invocation: Invocation, *, run: str, following: bool, timestamps: bo
         if session.gone and session.record is not None:
             raise gone_log(session.record)
         handle = session.runner.attach(run)
-        if handle.record.task_arn is None:
+        if handle.record.task_arn is None and not handle.record.earlier:
             invocation.note(f"run {handle.run_id} never became a task, and has no log")
             return exits.OK
         writer = follow.Lines(invocation, handle.record, timestamps=timestamps)

@@ -1,4 +1,4 @@
-"""`jobrunner run JOB`: start, follow, verdict."""
+"""`jobrunner run JOB`: start, follow, verdict; one run, or with --count or --matrix many."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import click
 
 from jobrunner.cli import follow
 from jobrunner.cli.interrupts import Interrupts, Left
-from jobrunner.cli.options import Arguments, job_names, on_interrupt_option, options_of, run_options, shared
+from jobrunner.cli.options import (
+    Arguments,
+    job_names,
+    many_options,
+    no_wait_bill_option,
+    on_interrupt_option,
+    options_of,
+    run_options,
+    shared,
+)
 from jobrunner.cli.session import Session, to_start
 from jobrunner.core.durations import format_duration
 from jobrunner.core.events import Started
-from jobrunner.errors import AwsError
+from jobrunner.errors import AwsError, StoreError
 
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
@@ -23,25 +32,59 @@ if TYPE_CHECKING:
 @click.command("run", cls=Arguments)
 @click.argument("job", shell_complete=job_names)
 @run_options
+@many_options
 @click.option("-d", "--detach", is_flag=True, help="Print the run id and do not wait.")
 @on_interrupt_option
+@no_wait_bill_option
 @click.option("--timestamps", is_flag=True, help="Begin each log line with its time.")
 @shared
 @click.pass_context
 def command(
-    ctx: click.Context, /, *, job: str, detach: bool, on_interrupt: str | None, timestamps: bool, **given: Any
+    ctx: click.Context,
+    /,
+    *,
+    job: str,
+    count: int | None,
+    matrix: tuple[str, ...],
+    parallel: int | None,
+    fail_fast: bool,
+    detach: bool,
+    on_interrupt: str | None,
+    no_wait_bill: bool,
+    timestamps: bool,
+    **given: Any,
 ) -> int:
     """Start a job, follow it, and end as it ends.
 
     Words after -- replace the job's command. The exit code is the job's own; 124 when it timed out, 125 when
     it never started. Ctrl-C stops the task.
+
+    With --count or --matrix, many runs in one process: the exit code is 0 only if all have succeeded. Repeated
+    with the same --key, it goes on where it was.
     """
     invocation: Invocation = ctx.obj
     options = options_of(ctx, given)
+    if count is not None or matrix:
+        from jobrunner.cli import many
+
+        if detach or timestamps or no_wait_bill:
+            raise click.UsageError("--detach, --timestamps and --no-wait-bill are for a single run", ctx)
+        group = many.Group(job=job, options=options, count=count, matrix=matrix, parallel=parallel, fail_fast=fail_fast)
+        return many.run(invocation, group, on_interrupt=on_interrupt)
+    if parallel is not None or fail_fast:
+        raise click.UsageError("--parallel and --fail-fast go with --count or --matrix", ctx)
     with to_start(invocation, job, options) as session:
         if detach:
             return _detached(invocation, session, job, options)
-        return _followed(invocation, session, job, options, on_interrupt=on_interrupt, timestamps=timestamps)
+        return _followed(
+            invocation,
+            session,
+            job,
+            options,
+            on_interrupt=on_interrupt,
+            timestamps=timestamps,
+            wait_bill=not no_wait_bill,
+        )
 
 
 def _followed(
@@ -52,13 +95,14 @@ def _followed(
     *,
     on_interrupt: str | None,
     timestamps: bool,
+    wait_bill: bool,
 ) -> int:
     runner = session.runner
     run: Run | None = None
     report: follow.Report | None = None
     try:
         with Interrupts(invocation.terminal, on_interrupt or runner.settings.on_interrupt) as interrupts:
-            run = runner.start(job, options)
+            run = runner.begin(job, options, wait_bill=wait_bill)
             report = follow.Report(
                 invocation,
                 run.record,
@@ -67,8 +111,8 @@ def _followed(
                 log_readable=session.log_readable,
             )
             return follow.follow(run, report, interrupts)
-    except AwsError:
-        if report is not None:
+    except (AwsError, StoreError):
+        if report is not None and run is not None and run.outcome is None:
             report.say_goes_on()
         raise
     except Left as left:
@@ -77,19 +121,40 @@ def _followed(
 
 
 def _detached(invocation: Invocation, session: Session, job: str, options: RunOptions) -> int:
-    with Interrupts(invocation.terminal, "detach") as interrupts:
-        run = session.runner.start(job, options)
-        if run.outcome is not None:  # ECS did not place it, or the key belongs to a run that is over
+    run: Run | None = None
+    report: follow.Report | None = None
+    try:
+        with Interrupts(invocation.terminal, "stop", said="the task is stopped if it was started") as interrupts:
+            run = session.runner.begin(job, options)
             report = follow.Report(invocation, run.record, local=session.local, log_readable=session.log_readable)
-            return follow.follow(run, report, interrupts)
+            interrupts.watch(run)
+            run.launch()
+            if run.outcome is not None or interrupts.received is not None:
+                # ECS did not place it, the key belongs to a run that is over, or it was stopped meanwhile.
+                return follow.follow(run, report, interrupts)
+    except (AwsError, StoreError):
+        if report is not None and run is not None and run.outcome is None:
+            report.say_goes_on()
+        raise
+    except Left as left:
+        session.linger(invocation)
+        return follow.leave(invocation, run, left)
     session.linger(invocation)
-    if invocation.json:
-        invocation.write_json(Started(run_id=run.run_id, task_arn=run.record.task_arn).to_json())
-    else:
-        invocation.terminal.write(f"{run.run_id}\n")
-    if run.record.timeout is not None:
-        kept = format_duration(run.record.timeout)
-        invocation.note(f"warning: its timeout of {kept} is kept by whoever follows it, and nobody does now")
-    if not invocation.json:
-        invocation.terminal.say(f"  next  {invocation.command('attach', run.run_id)}")
+    _say_detached(invocation, run)
     return 0
+
+
+def _say_detached(invocation: Invocation, run: Run) -> None:
+    record = run.record
+    if invocation.json:
+        started = Started(run_id=record.run_id, task_arn=record.task_arn, attempt=record.attempt)
+        invocation.write_json(started.to_json())
+    else:
+        invocation.terminal.write(f"{record.run_id}\n")
+    if record.timeout is not None and record.guard is None:
+        kept = format_duration(record.timeout)
+        invocation.note(f"warning: its timeout of {kept} is kept by whoever follows it, and nobody does now")
+    if record.policy.attempts > 1:
+        invocation.note("warning: its retries are made by whoever follows it, and nobody does now")
+    if not invocation.json:
+        invocation.terminal.say(f"  next  {invocation.command('attach', record.run_id)}")

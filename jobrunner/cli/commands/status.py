@@ -46,7 +46,8 @@ def _rows(status: RunStatus, session: Session, invocation: Invocation) -> Iterat
     if outcome is None:
         yield "run", record.run_id
     yield "job", f"{record.job} ({place})"
-    yield "phase", status.phase or "unknown to ECS"
+    waiting = outcome is None and record.task_arn is None
+    yield "phase", status.phase or ("waits to be launched" if waiting else "unknown to ECS")
     yield "attempt", str(record.attempt)
     yield "trigger", record.trigger
     if record.scheduled_time is not None:
@@ -55,6 +56,8 @@ def _rows(status: RunStatus, session: Session, invocation: Invocation) -> Iterat
     yield "created", words.moment((task and task.created_at) or record.created_at)
     if outcome is not None:
         yield "verdict", summary.headline(outcome).removeprefix(f"{harmless(outcome.job)} ")
+        if record.outcome is None:
+            yield "retries", "another attempt is to follow: by who follows the run, or repeats its key"
         step = summary.next_step(
             outcome, invocation.command, log_readable=not session.gone, task=None, timeout=record.timeout
         )

@@ -50,7 +50,10 @@ def _ask(invocation: Invocation, stack: ExitStack, name: str, reason: str | None
     session = stack.enter_context(to_find(invocation, name))
     run = session.runner.stop(name, reason=reason)
     if run.outcome is not None:
-        invocation.note(f"run {run.run_id} is over already: {summary.headline(run.outcome)}")
+        # One that waited for its next attempt ended with this very call.
+        over = session.record is None or session.record.outcome is not None
+        already = " is over already" if over else ""
+        invocation.note(f"run {run.run_id}{already}: {summary.headline(run.outcome)}")
     else:
         invocation.note(f"stopping run {run.run_id} of {run.record.job}")
     return run

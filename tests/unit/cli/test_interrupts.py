@@ -13,13 +13,13 @@ from jobrunner.cli.interrupts import Interrupts, Left
 
 if TYPE_CHECKING:
     from jobrunner.cli.terminal import Terminal
-    from jobrunner.runner import Run
 
 
 class FakeRun:
     """Remembers why it was asked to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, launched: bool = True) -> None:
+        self.launched = launched
         self.reasons: list[str] = []
 
     def stop(self, reason: str) -> None:
@@ -35,16 +35,16 @@ class FakeTerminal:
 
     def say_now(self, text: str) -> None:
         """As `Terminal.say_now`."""
-        self.said.write(text)
+        self.said.write(f"{text}\n")
 
 
-def _interrupts(on_first: str = "stop") -> Interrupts:
-    return Interrupts(cast("Terminal", FakeTerminal()), on_first)
+def _interrupts(on_first: str = "stop", terminal: FakeTerminal | None = None) -> Interrupts:
+    return Interrupts(cast("Terminal", terminal or FakeTerminal()), on_first)
 
 
-def _watch(interrupts: Interrupts) -> FakeRun:
-    run = FakeRun()
-    interrupts.watch(cast("Run", run))
+def _watch(interrupts: Interrupts, *, launched: bool = True) -> FakeRun:
+    run = FakeRun(launched=launched)
+    interrupts.watch(run)
     return run
 
 
@@ -82,6 +82,35 @@ def test_hang_up_leaves() -> None:
     assert [] == run.reasons
 
 
+@pytest.mark.parametrize(("mode", "number"), [("detach", signal.SIGINT), ("stop", signal.SIGHUP)])
+def test_who_leaves_waits_for_the_launch(mode: str, number: signal.Signals) -> None:
+    """Not in the middle of RunTask, whose answer nobody would keep; and it is said what is waited for."""
+    terminal = FakeTerminal()
+    with _interrupts(mode, terminal) as interrupts:
+        _send(number)
+        run = _watch(interrupts, launched=False)
+        for _ in range(2):
+            interrupts.check()
+        assert f"jobrunner: {number.name}: leaving as soon as ECS has the task; again to leave now\n" == (
+            terminal.said.getvalue()
+        )
+        run.launched = True
+        with pytest.raises(Left) as left:
+            interrupts.check()
+    assert ([], number, False) == (run.reasons, left.value.signal, left.value.stopping)
+
+
+def test_a_terminal_hangs_up_more_than_once() -> None:
+    """The kernel and the shell both send SIGHUP: the second one is no reason to leave in the middle of RunTask."""
+    with _interrupts() as interrupts:
+        run = _watch(interrupts, launched=False)
+        _send(signal.SIGHUP)
+        _send(signal.SIGHUP)
+        run.launched = True
+        with pytest.raises(Left):
+            interrupts.check()
+
+
 def test_signal_before_the_run_is_known_waits_for_it() -> None:
     """A signal in the middle of RunTask acts as soon as the run is known: no task is left that nobody knows."""
     with _interrupts() as interrupts:
@@ -89,8 +118,10 @@ def test_signal_before_the_run_is_known_waits_for_it() -> None:
         assert ["jobrunner: interrupted by SIGINT"] == _watch(interrupts).reasons
     with _interrupts("detach") as interrupts:
         _send(signal.SIGTERM)
+        interrupts.check()
+        _watch(interrupts)
         with pytest.raises(Left):
-            _watch(interrupts)
+            interrupts.check()
 
 
 def test_second_signal_before_the_run_is_known_leaves() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from jobrunner.cli import summary
+from jobrunner.core.events import Retrying
+from jobrunner.core.judgement import Judgement
 from jobrunner.core.lifecycle import ContainerSnapshot, TaskSnapshot
 from jobrunner.core.outcome import LogReport, Outcome, Verdict
 
@@ -139,13 +141,13 @@ SMALL = TaskSnapshot(task_arn="arn", cpu=256, memory=512)
     [
         ({"verdict": Verdict.FAILED, "exit_code": 3}, "logs 4r9k2m8p3w7x5t1q"),
         ({"verdict": Verdict.FAILED, "exit_code": 127}, "show etl"),
-        ({"verdict": Verdict.NEVER_STARTED}, "show etl"),
+        ({"verdict": Verdict.NEVER_STARTED}, "explain 4r9k2m8p3w7x5t1q"),
         ({"verdict": Verdict.TIMED_OUT}, "run etl --timeout 20m"),
         ({"verdict": Verdict.OUT_OF_MEMORY}, "run etl --memory 1 GB"),
         ({"verdict": Verdict.STOPPED, "reason": "spot_interruption"}, "run etl --capacity on-demand"),
         ({"verdict": Verdict.STOPPED, "reason": "user"}, "run etl"),
         ({"verdict": Verdict.INTERRUPTED}, "run etl"),
-        ({"verdict": Verdict.LOST}, "logs 4r9k2m8p3w7x5t1q"),
+        ({"verdict": Verdict.LOST}, "explain 4r9k2m8p3w7x5t1q"),
     ],
 )
 def test_next_step(changes: dict[str, Any], expected: str) -> None:
@@ -159,3 +161,78 @@ def test_next_step_when_the_log_is_gone() -> None:
     """Nobody is sent to a log that ended with its endpoint."""
     step = summary.next_step(FAILURE, lambda *w: " ".join(w), log_readable=False, task=None, timeout=None)
     assert "status 4r9k2m8p3w7x5t1q" == step
+
+
+LOST = replace(
+    FAILURE,
+    verdict=Verdict.STOPPED,
+    reason="spot_interruption",
+    exit_code=137,
+    detail="AWS took the Spot capacity\nback",
+    capacity="spot",
+    task_arn="arn:1",
+    billed_seconds=70,
+    cost_usd=Decimal("0.000100"),
+)
+SECOND = replace(SUCCESS, attempt=2, capacity="on-demand", task_arn="arn:2").after([LOST])
+
+
+def test_attempts_have_a_row_each() -> None:
+    """How each ended, on what, and what it cost by itself; above them is the bill of all."""
+    rows = _rows(SECOND)
+    expected = [
+        "1 on spot: stopped, AWS took the Spot capacity^Jback; 70 s, about $0.000100",
+        "2 on on-demand: succeeded, exit code 0; 90 s, about $0.000823",
+    ]
+    assert expected == rows["attempts"].split("\n")
+    assert ["160 s", "about $0.000923 (estimate)"] == [rows["billed"], rows["cost"]]
+    assert "attempts" not in _rows(SUCCESS)
+
+
+def test_an_attempt_whose_bill_is_not_known_says_so() -> None:
+    """And the bill of the run is not known either."""
+    unknown = replace(LOST, verdict=Verdict.LOST, billed_seconds=None, cost_usd=None, capacity=None, detail="gone")
+    rows = _rows(replace(SUCCESS, attempt=2, task_arn="arn:2").after([unknown]))
+    assert "1: lost, gone; bill unknown" == rows["attempts"].split("\n")[0]
+    assert ["unknown: AWS did not say when the image pull began", "unknown: so is what is billed"] == [
+        rows["billed"],
+        rows["cost"],
+    ]
+
+
+def test_a_bill_that_was_not_waited_for_is_not_called_unknown() -> None:
+    """It can be asked for later, and the row says with what."""
+    early = replace(FAILURE, task_arn="arn:1", stopped_at=None, billed_seconds=None, cost_usd=None)
+    said = "not known yet: ECS had not stopped the task; `jobrunner status` has it later"
+    assert [said, said] == [_rows(early)["billed"], _rows(SUCCESS.after([early]))["billed"]]
+    assert "0 s: nothing was pulled" == _rows(replace(early, task_arn=None, billed_seconds=0))["billed"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "changes", "expected"),
+    [
+        (FAILURE, {"attempt": 2, "wait": 12.3}, "attempt 1 failed: exit code 3; attempt 2 in 12 s"),
+        (FAILURE, {"attempt": 2, "wait": 0.0}, "attempt 1 failed: exit code 3; attempt 2 now"),
+        (
+            replace(LOST, detail="the image could not be pulled"),
+            {"attempt": 1, "wait": 2.0, "capacity": "spot"},
+            "attempt 1 stopped: the image could not be pulled; again in 2.0 s",
+        ),
+        (
+            replace(LOST, detail="Spot"),
+            {"attempt": 2, "wait": 0.0},
+            "attempt 1 stopped: Spot; attempt 2 on on-demand now",
+        ),
+    ],
+)
+def test_what_ends_and_what_comes_next(ended: Outcome, changes: dict[str, Any], expected: str) -> None:
+    """In one line, while the run goes on."""
+    capacity = changes.pop("capacity", "on-demand")
+    ended = replace(ended, capacity=ended.capacity or "on-demand")
+    assert expected == summary.retrying(Retrying(ended=ended, capacity=capacity, **changes))
+
+
+def test_the_words_for_an_end_that_is_certain() -> None:
+    """Verdict and cause, harmless on a terminal."""
+    known = Judgement(verdict=Verdict.OUT_OF_MEMORY, reason="x", exit_code=137, detail="killed\x1b[2J")
+    assert "out of memory, killed^[[2J" == summary.short(known)

@@ -16,7 +16,8 @@ from strategies import job_specs
 
 from jobrunner.core.definition import task_definition
 from jobrunner.core.options import RunOptions, Trigger
-from jobrunner.core.request import RunIdentity, resolve_params, run_request
+from jobrunner.core.request import RunIdentity, relaunched, resolve_params, run_request
+from jobrunner.core.retry import Position
 from jobrunner.core.settings import Settings
 from jobrunner.core.spec import JobSpec, Network, job_spec
 from jobrunner.document import load_project
@@ -455,3 +456,50 @@ def test_a_definition_knows_its_family() -> None:
 
     assert definition is not None
     assert definition.family == "jobrunner-shop-prod-etl"
+
+
+@settings(max_examples=100)
+@given(
+    spec=job_specs(),
+    attempt=st.integers(1, 20),
+    launch=st.integers(1, 9),
+    capacity=st.sampled_from(["on-demand", "spot"]),
+)
+def test_a_later_launch_asks_for_the_same_run(spec: JobSpec, attempt: int, launch: int, capacity: str) -> None:
+    """What is made from the request as sent is what the job would be asked for: token, capacity, attempt, no more."""
+    params = {name: "x" for name, param in spec.params.items() if param.default is None}
+    first = request(spec, RunOptions(params=params))
+    as_sent = json.dumps(first)
+
+    later = relaunched(first, IDENTITY.run_id, Position(attempt=attempt, launch=launch, capacity=capacity))
+
+    anew = run_request(
+        spec,
+        SETTINGS,
+        RunOptions(params=params, capacity=capacity),
+        replace(IDENTITY, attempt=attempt),
+        task_definition="etl:7",
+    )
+    token = f"{IDENTITY.run_id}-{attempt}" + (f".{launch}" if launch > 1 else "")
+    assert {**anew.body, "clientToken": token} == later
+    assert problems_by_botocore("RunTask", later) == ""
+    assert as_sent == json.dumps(first)
+
+
+def test_a_later_launch_keeps_what_the_caller_has_changed() -> None:
+    """Arguments, variables, sizes and sidecars; every container knows the attempt."""
+    spec = job(capacity="spot-then-on-demand", sidecars={"proxy": {"image": "proxy:1"}})
+    options = RunOptions(args=("etl", "now"), environment={"A": "1"}, cpu=1024, memory=2048)
+
+    later = relaunched(request(spec, options), IDENTITY.run_id, Position(attempt=3, launch=2))
+
+    main, proxy = later["overrides"]["containerOverrides"]
+    attempt = {"name": "JOBRUNNER_ATTEMPT", "value": "3"}
+    assert (["etl", "now"], "proxy") == (main["command"], proxy["name"])
+    assert {"name": "A", "value": "1"} in main["environment"]
+    assert attempt in main["environment"]
+    assert attempt in proxy["environment"]
+    assert ("1024", "2048") == (later["overrides"]["cpu"], later["overrides"]["memory"])
+    assert ("FARGATE", False) == (later["launchType"], "capacityProviderStrategy" in later)
+    assert "4r9k2m8p3w7x5t1q-3.2" == later["clientToken"]
+    assert "jobrunner/4r9k2m8p3w7x5t1q" == later["startedBy"]

@@ -14,12 +14,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jobrunner
+from jobrunner.core.billing import PriceTable
 from jobrunner.core.connection import Connection
-from jobrunner.core.events import Finished, LogBatch, LogLine, PhaseChanged, Started, flatten, moment
+from jobrunner.core.ending import conclude, unlaunched
+from jobrunner.core.events import (
+    Finished,
+    LogBatch,
+    LogLine,
+    PhaseChanged,
+    Retrying,
+    Started,
+    VerdictKnown,
+    flatten,
+    moment,
+)
 from jobrunner.core.events import Warning as WarningEvent
+from jobrunner.core.judgement import Judgement
 from jobrunner.core.lifecycle import STATES, ContainerSnapshot, TaskSnapshot, has_run, later_phase
 from jobrunner.core.logs import LogSource, log_sources
-from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict, iso
+from jobrunner.core.observations import Step
+from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict, iso, merged
 from jobrunner.core.ports import PlacementFailure
 from jobrunner.core.record import RunRecord
 from jobrunner.errors import AwsRefusedError, JobrunnerError, Problem, RunFailedError, SpecError
@@ -98,7 +112,9 @@ def test_the_outcome_has_the_keys_of_the_contract() -> None:
         "stopped_at": "2026-11-23T02:31:01.123Z",
         "billed_seconds": 61,
         "cost_usd": "0.000823",
+        "capacity": None,
         "logs": {"complete": True, "events": 1042},
+        "earlier": [],
     }
     assert json.loads(json.dumps(document)) == document
 
@@ -130,6 +146,93 @@ def test_only_a_success_passes_raise_for_failure() -> None:
     assert caught.value.hint == f"jobrunner logs {RUN_ID}"
 
 
+@given(outcomes, st.lists(outcomes, max_size=3))
+def test_the_bill_of_a_run_is_that_of_all_its_attempts(last: Outcome, earlier: list[Outcome]) -> None:
+    """One unknown makes the whole unknown; the verdict is that of the last attempt."""
+    whole = last.after(earlier)
+
+    bills = [one.billed_seconds for one in (*earlier, last)]
+    costs = [one.cost_usd for one in (*earlier, last)]
+    assert (None if None in bills else sum(bills)) == whole.billed_seconds  # type: ignore[arg-type]  # no None in it
+    assert (None if None in costs else sum(costs, Decimal(0))) == whole.cost_usd  # type: ignore[arg-type]  # as above
+    assert (last.verdict, last.attempt, tuple(earlier)) == (whole.verdict, whole.attempt, whole.earlier)
+    assert whole == Outcome.from_json(json.loads(json.dumps(whole.to_json())))
+
+
+@given(outcomes, st.lists(outcomes, max_size=3))
+def test_the_last_attempt_can_be_told_apart_again(last: Outcome, earlier: list[Outcome]) -> None:
+    """With its own bill, where all are known; the log's report is that of all."""
+    whole = last.after(earlier)
+    known = whole.billed_seconds is not None
+    priced = whole.cost_usd is not None
+
+    assert whole.alone() == replace(
+        last,
+        billed_seconds=last.billed_seconds if known else None,
+        cost_usd=last.cost_usd if priced else None,
+        logs=whole.logs,
+    )
+
+
+def test_the_log_of_a_run_is_complete_when_that_of_every_attempt_is() -> None:
+    """Each reason why not stands there once."""
+    read = LogReport(complete=True, events=3)
+    cut = LogReport(complete=False, events=1, reason="cut")
+
+    assert merged([read, read]) == LogReport(complete=True, events=6)
+    assert merged([read, cut, UNREAD, cut]) == LogReport(complete=False, events=5, reason="cut; the log was not read")
+
+
+@pytest.mark.parametrize("verdict", [one for one in Verdict if one is not Verdict.LOST])
+def test_a_launch_that_made_no_task_costs_nothing(verdict: Verdict) -> None:
+    """Nothing ran, and nothing was written."""
+    known = Judgement(verdict=verdict, reason="refused", exit_code=None, detail="no")
+
+    outcome = unlaunched(known, replace(RECORD, attempt=2, capacity="spot"))
+
+    assert (verdict, "refused", "no", 2, "spot") == (
+        outcome.verdict, outcome.reason, outcome.detail, outcome.attempt, outcome.capacity
+    )  # fmt: skip
+    assert (0, Decimal(0), None) == (outcome.billed_seconds, outcome.cost_usd, outcome.task_arn)
+    assert outcome.logs == LogReport(complete=True, events=0)
+
+
+def test_a_launch_of_which_nothing_is_known_has_no_bill() -> None:
+    """It may have made a task that ran; unknown stays unknown."""
+    lost = Judgement(verdict=Verdict.LOST, reason="unknown_start", exit_code=None, detail="?")
+
+    outcome = unlaunched(lost, RECORD)
+
+    assert (None, None, UNREAD) == (outcome.billed_seconds, outcome.cost_usd, outcome.logs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "capacity"),
+    [
+        ({"launch_type": "FARGATE"}, "on-demand"),
+        ({"capacity_provider": "FARGATE_SPOT", "launch_type": "FARGATE"}, "spot"),
+        ({"capacity_provider": "FARGATE"}, "on-demand"),
+        ({}, "spot"),
+    ],
+)
+def test_the_capacity_is_what_ecs_says_it_was(fields: dict[str, str], capacity: str) -> None:
+    """What was asked for counts where ECS does not say."""
+    judged = Judgement(verdict=Verdict.SUCCEEDED, reason="exit", exit_code=0, detail="exit code 0")
+    subject = replace(RECORD, capacity="spot").subject(logs=False)
+
+    outcome = conclude(judged, TaskSnapshot(task_arn=ARN, **fields), subject, prices=PriceTable(prices={}), logs=UNREAD)
+
+    assert capacity == outcome.capacity
+
+
+def test_a_step_without_its_end_tells_the_rest() -> None:
+    """Another process has taken the run further: what this one saw stays true, but for the end."""
+    seen = PhaseChanged(phase="STOPPED", at=AT)
+    step = Step(events=(seen, Finished(outcome=SUCCESS)), outcome=SUCCESS, record=RECORD)
+
+    assert Step(events=(seen,), record=RECORD) == step.without_end()
+
+
 def test_an_incomplete_log_says_why() -> None:
     """The reason is there exactly when it is needed."""
     assert UNREAD.to_json() == {"complete": False, "events": 0, "reason": "the log was not read"}
@@ -139,7 +242,9 @@ def test_every_event_has_the_json_line_of_the_contract() -> None:
     """Each is one object with its `event`."""
     line = LogLine(container="main", timestamp=AT, message="hé")
 
-    assert Started(run_id=RUN_ID, task_arn=ARN).to_json() == {"event": "started", "run_id": RUN_ID, "task_arn": ARN}
+    assert Started(run_id=RUN_ID, task_arn=ARN).to_json() == {
+        "event": "started", "run_id": RUN_ID, "task_arn": ARN, "attempt": 1
+    }  # fmt: skip
     assert PhaseChanged(phase="RUNNING", at=AT).to_json() == {
         "event": "phase", "phase": "RUNNING", "at": "2026-11-23T02:30:00.123Z"
     }  # fmt: skip
@@ -147,6 +252,14 @@ def test_every_event_has_the_json_line_of_the_contract() -> None:
         "event": "log", "container": "main", "timestamp": "2026-11-23T02:30:00.123Z", "message": "hé"
     }  # fmt: skip
     assert WarningEvent(message="careful").to_json() == {"event": "warning", "message": "careful"}
+    known = Judgement(verdict=Verdict.FAILED, reason="exit", exit_code=3, detail="exit code 3")
+    assert VerdictKnown(judgement=known).to_json() == {
+        "event": "verdict", "verdict": "failed", "reason": "exit", "exit_code": 3, "detail": "exit code 3"
+    }  # fmt: skip
+    assert Retrying(ended=SUCCESS, attempt=2, capacity="spot", wait=12.5).to_json() == {
+        "event": "retrying", "attempt": 2, "capacity": "spot", "wait_seconds": 12.5, "ended": SUCCESS.to_json()
+    }  # fmt: skip
+    assert Finished(outcome=SUCCESS).to_json() == {"event": "finished", **SUCCESS.to_json()}
 
 
 def test_batches_flatten_to_lines_in_their_order() -> None:

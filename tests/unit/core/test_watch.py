@@ -5,32 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobrunner.core.billing import PriceTable
-from jobrunner.core.events import Finished, LogBatch, PhaseChanged, WatchEvent
+from jobrunner.core.events import Finished, LogBatch, PhaseChanged, VerdictKnown, WatchEvent
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.follow import LogPage, LogStream, ReadLog, ReadResult, StreamAbsent
 from jobrunner.core.lifecycle import STATES, ContainerSnapshot, TaskSnapshot
 from jobrunner.core.observations import (
+    CLOSE,
+    SHARED,
     Ask,
     CallFailed,
     DescribeTask,
     Observation,
+    Pace,
     PageRead,
     Patience,
+    Step,
     StopAccepted,
     StopTask,
     Subject,
     TaskSeen,
 )
 from jobrunner.core.outcome import Outcome, Verdict
-from jobrunner.core.verdict import INTERRUPT
+from jobrunner.core.verdict import INTERRUPT, judge
 from jobrunner.core.watch import Watch
 from jobrunner.errors import AwsRefusedError, AwsThrottledError, AwsUnreachableError
+from jobrunner.testing import container, running_task, stopped_task
 
 BEGIN = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 STREAM = LogStream(container="main", group="/jobs", name="etl/main/1")
@@ -119,7 +125,7 @@ def drive(
         if step.outcome:
             assert events[-1] == Finished(outcome=step.outcome)
             return events, step.outcome
-        assert step.asks or subject.deadline
+        assert step.asks or subject.deadline or subject.start_deadline
         wait = step.wait
         if stop_at is not None and now < stop_at < now + wait:
             now, observations = stop_at, []
@@ -233,7 +239,7 @@ def test_a_task_that_stays_missing_is_lost() -> None:
 
     assert (Verdict.LOST, "vanished", None) == (outcome.verdict, outcome.reason, outcome.billed_seconds)
     assert ["a"] == lines_of(events)
-    assert outcome.logs.complete
+    assert "ECS forgot the task, whose containers were not seen to end" == outcome.logs.reason
     assert 60.0 <= life.calls[-1][0] < 90.0
 
 
@@ -386,3 +392,230 @@ def test_a_run_that_ended_long_ago_is_read_without_settling() -> None:
     assert step.outcome is not None
     assert step.outcome.logs.complete
     assert watch.task == old
+
+
+# -- the start timeout -----------------------------------------------------------------------------------------
+
+
+def test_a_task_that_does_not_start_in_time_is_stopped() -> None:
+    """Exactly then; nothing ran, so that it may be launched again."""
+    subject = replace(SUBJECT, start_deadline=BEGIN + timedelta(seconds=60), start_timeout=60)
+    life = Life([(0.0, "PROVISIONING"), (10.0, "PENDING")], exit_code=None)
+
+    _, outcome = drive(life, subject)
+
+    assert life.stopped == (pytest.approx(60.0), "jobrunner: did not start within 1m")
+    assert (Verdict.NEVER_STARTED, "start_timeout") == (outcome.verdict, outcome.reason)
+
+
+def test_a_task_that_starts_in_time_is_left_alone() -> None:
+    """However long it runs."""
+    subject = replace(SUBJECT, start_deadline=BEGIN + timedelta(seconds=20), start_timeout=20)
+    life = Life(ORDINARY, exits_at=40.0)
+
+    _, outcome = drive(life, subject)
+
+    assert life.stopped is None
+    assert outcome.verdict is Verdict.SUCCEEDED
+
+
+def test_a_state_from_running_on_counts_as_started() -> None:
+    """ECS may say when it started a moment later, or never."""
+    watch = Watch(
+        replace(SUBJECT, streams=None, start_deadline=BEGIN), patience=PATIENCE, prices=PriceTable(prices={}), now=BEGIN
+    )
+    late = BEGIN + timedelta(seconds=5)
+
+    step = watch.advance(late, [TaskSeen(task=TaskSnapshot(task_arn="arn", last_status="RUNNING"), at=late)])
+
+    assert step.asks == (DescribeTask(),)
+    assert not watch.ran
+
+
+def test_the_sooner_of_two_deadlines_stops_the_task() -> None:
+    """A timeout counts also while the task starts."""
+    timeout = replace(SUBJECT, deadline=BEGIN + timedelta(seconds=30), timeout=30)
+    both = replace(timeout, start_deadline=BEGIN + timedelta(seconds=60))
+    life = Life([(0.0, "PENDING")], exit_code=None)
+
+    drive(life, both)
+
+    assert life.stopped == (pytest.approx(30.0), "jobrunner: timed out after 30s")
+
+
+def test_a_start_deadline_without_its_limit_stops_too() -> None:
+    """The reason says what is known."""
+    life = Life([(0.0, "PENDING")], exit_code=None)
+
+    drive(life, replace(SUBJECT, start_deadline=BEGIN + timedelta(seconds=5)))
+
+    assert life.stopped == (pytest.approx(5.0), "jobrunner: did not start")
+
+
+# -- the verdict before STOPPED --------------------------------------------------------------------------------
+
+RUNNING = running_task()
+ENDING = running_task(
+    last_status="DEPROVISIONING",
+    desired_status="STOPPED",
+    stop_code="EssentialContainerExited",
+    stopped_reason="Essential container in task exited",
+    containers=(container(last_status="STOPPED", exit_code=3),),
+)
+NOON = RUNNING.created_at or BEGIN
+WITHOUT_LOG = replace(SUBJECT, streams=None, launched_at=NOON)
+
+
+def watch_of(subject: Subject = WITHOUT_LOG, *, wait_bill: bool = True, pace: Pace = CLOSE) -> Watch:
+    """A watch that begins at noon."""
+    return Watch(subject, patience=PATIENCE, prices=PriceTable(prices={}), now=NOON, wait_bill=wait_bill, pace=pace)
+
+
+def look(watch: Watch, seconds: float, task: TaskSnapshot | None) -> Step:
+    """Let it see a task, so many seconds after noon."""
+    at = NOON + timedelta(seconds=seconds)
+    return watch.advance(at, [TaskSeen(task=task, at=at)])
+
+
+def test_a_certain_verdict_is_told_once_and_the_bill_waited_for() -> None:
+    """Some twenty seconds pass until Fargate has taken the task down."""
+    watch = watch_of()
+    look(watch, 15, RUNNING)
+    assert watch.judgement is None
+
+    known = look(watch, 30, ENDING)
+    again = look(watch, 31, ENDING)
+    step = look(watch, 120, stopped_task(3))
+
+    certain = VerdictKnown(judgement=judge(stopped_task(3), "main"))
+    assert [certain] == [event for event in known.events if isinstance(event, VerdictKnown)]
+    assert (None, (), (DescribeTask(),)) == (known.outcome, again.events, again.asks)
+    assert step.outcome is not None
+    assert (3, 110) == (step.outcome.exit_code, step.outcome.billed_seconds)
+    assert (certain.judgement, True) == (watch.judgement, watch.ran)
+
+
+def test_who_does_not_wait_for_the_bill_is_done_with_the_verdict() -> None:
+    """What it costs stays unknown."""
+    watch = watch_of(wait_bill=False)
+    look(watch, 15, RUNNING)
+
+    step = look(watch, 30, ENDING)
+
+    assert step.outcome is not None
+    assert (Verdict.FAILED, 3, None, None) == (
+        step.outcome.verdict,
+        step.outcome.exit_code,
+        step.outcome.billed_seconds,
+        step.outcome.stopped_at,
+    )
+    assert step.events[-1] == Finished(outcome=step.outcome)
+
+
+def test_who_does_not_wait_for_the_bill_still_reads_the_whole_log() -> None:
+    """Until it is shown to be quiet after the containers' end."""
+    watch = watch_of(replace(WITHOUT_LOG, streams=(STREAM,)), wait_bill=False)
+    now, step = 30.0, look(watch, 30, ENDING)
+    while step.outcome is None:
+        now += step.wait
+        at = NOON + timedelta(seconds=now)
+        answers = [
+            PageRead(question=ask, answer=StreamAbsent(), asked=at)
+            if isinstance(ask, ReadLog)
+            else TaskSeen(task=ENDING, at=at)
+            for ask in step.asks
+        ]
+        step = watch.advance(at, answers)
+
+    assert (True, 3) == (step.outcome.logs.complete, step.outcome.exit_code)
+    assert 40.0 <= now < 42.0
+
+
+@pytest.mark.parametrize(
+    "limit", [{"deadline": NOON + timedelta(seconds=40)}, {"start_deadline": NOON + timedelta(seconds=40)}]
+)
+def test_a_deadline_after_the_verdict_is_none(limit: dict[str, Any]) -> None:
+    """Nothing is stopped, and nobody is in a hurry: the task is looked at in its own pace."""
+    never_ran = replace(
+        ENDING,
+        started_at=None,
+        stop_code="UserInitiated",
+        stopped_reason="jobrunner: stopped by request",
+        containers=(container(last_status="STOPPED", exit_code=143, reason="CannotStartContainerError"),),
+    )
+    watch = watch_of(replace(WITHOUT_LOG, **limit))
+    look(watch, 30, never_ran)
+    assert watch.judgement is not None
+
+    step = look(watch, 45, never_ran)
+
+    assert (2.0, (DescribeTask(),)) == (step.wait, step.asks)
+
+
+def test_a_verdict_that_was_certain_stays_when_ecs_forgets_the_task() -> None:
+    """The laptop was closed in the seconds between; only the bill is lost."""
+    watch = watch_of()
+    look(watch, 30, ENDING)
+
+    step = look(watch, 7_200, None)
+
+    assert step.outcome is not None
+    assert (Verdict.FAILED, 3, None) == (step.outcome.verdict, step.outcome.exit_code, step.outcome.billed_seconds)
+
+
+# -- a stop that has no effect ---------------------------------------------------------------------------------
+
+
+def test_a_stop_that_has_no_effect_is_sent_again() -> None:
+    """ECS does not know a task yet that it has just made: nobody is left behind for that."""
+    watch = watch_of()
+    watch.request_stop("because")
+    assert StopTask(reason="because") in watch.advance(NOON).asks
+    watch.advance(NOON, [StopAccepted(), TaskSeen(task=None, at=NOON)])
+
+    first = look(watch, 1, RUNNING)
+    second = look(watch, 2, RUNNING)
+    third = watch.advance(NOON + timedelta(seconds=3))
+    assert [False, False, True] == [StopTask(reason="because") in step.asks for step in (first, second, third)]
+
+    watch.advance(NOON + timedelta(seconds=3), [StopAccepted()])
+    stopping = look(watch, 4, replace(RUNNING, desired_status="STOPPED"))
+    later = look(watch, 60, replace(RUNNING, desired_status="STOPPED"))
+    assert [(DescribeTask(),)] * 2 == [stopping.asks, later.asks]
+
+
+def test_a_stop_that_is_refused_later_is_not_sent_for_ever() -> None:
+    """The user is told once."""
+    watch = watch_of()
+    watch.request_stop("because")
+    watch.advance(NOON, [StopAccepted(), TaskSeen(task=RUNNING, at=NOON)])
+    refusal = CallFailed(ask=StopTask(reason="because"), error=AwsRefusedError("not allowed"))
+
+    step = watch.advance(NOON + timedelta(seconds=3), [refusal])
+
+    assert [WarningEvent(message="the task could not be stopped: not allowed")] == list(step.events)
+    assert [(DescribeTask(),)] * 3 == [look(watch, at, RUNNING).asks for at in (4, 8, 60)]
+
+
+# -- the pace --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pace", "pauses"),
+    [(CLOSE, [0.05, 0.2, 2.0, 2.0, 5.0]), (SHARED, [1.0, 1.0, 4.0, 4.0, 10.0])],
+)
+def test_a_task_is_looked_at_after_a_fifth_of_its_time(pace: Pace, pauses: list[float]) -> None:
+    """Within the limits of the pace: nobody waits long for a short task, and a long one costs few calls."""
+    watch = watch_of(pace=pace)
+    look(watch, 0, RUNNING)
+
+    waits = [look(watch, at, RUNNING).wait for at in (0, 1, 60, 599, 700)]
+
+    assert pauses == pytest.approx(waits)
+
+
+def test_many_runs_share_their_looks() -> None:
+    """So many seconds between two looks are so many more tasks in one call."""
+    assert SHARED.first > CLOSE.first
+    assert SHARED.longest > CLOSE.longest
+    assert SHARED.longest_of_long_run > CLOSE.longest_of_long_run

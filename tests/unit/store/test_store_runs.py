@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -178,4 +179,33 @@ def test_a_forked_process_has_a_connection_of_its_own(tmp_path: Path) -> None:
     os.close(writing)
     store.add(replace(RECORD, run_id="0000000000000003"))
     assert 3 == len(store.recent())
+    store.close()
+
+
+@pytest.mark.parametrize("call", ["add_all", "advance_all"])
+def test_many_are_stored_in_one_transaction_or_not_at_all(tmp_path: Path, call: str) -> None:
+    """A thousand runs wait for the disk once; and a process that is killed in the middle has stored none of them."""
+    store = open_runs(tmp_path)
+    many = [replace(RECORD, run_id=f"{number:016d}") for number in range(1000)]
+    said: list[str] = []
+    store._connection().set_trace_callback(said.append)
+    getattr(store, call)(many)
+    assert (1, 1) == (said.count("BEGIN IMMEDIATE"), said.count("COMMIT"))
+    assert 1000 == len(store.recent(limit=2000))
+    unwritable = replace(RECORD, run_id="f" * 16, request={"x": object()})
+    with pytest.raises(TypeError):
+        getattr(store, call)([replace(RECORD, run_id="e" * 16), unwritable])
+    assert None is store.get("e" * 16)
+    store.close()
+
+
+def test_a_record_from_before_attempts_is_read(tmp_path: Path) -> None:
+    """An upgrade keeps the history: what older records do not say is as it was then, one attempt without retries."""
+    store = open_runs(tmp_path)
+    store.add(RECORD)
+    document = RECORD.to_json()
+    for name in ("launch", "capacity", "sent", "guard", "requested_at", "launched_at", "policy", "earlier", "tasks"):
+        del document[name]
+    store._connection().execute("UPDATE runs SET record = ?", (json.dumps(document),))
+    assert RECORD == store.get(RECORD.run_id)
     store.close()

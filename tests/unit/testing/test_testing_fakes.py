@@ -80,6 +80,15 @@ def test_a_sleep_ends_when_it_is_woken(clock: ScriptedClock) -> None:
     assert began + timedelta(seconds=2) == clock.now()
 
 
+def test_the_shortest_sleep_passes(clock: ScriptedClock) -> None:
+    """Whoever waits for a moment that a float puts a hair after a microsecond gets there; a sleep of 0 takes none."""
+    began = clock.now()
+    clock.sleep(0)
+    assert began == clock.now()
+    clock.sleep(1e-7)
+    assert began < clock.now()
+
+
 def test_a_task_goes_through_ecs_s_states_in_their_order(aws: FakeAws, clock: ScriptedClock) -> None:
     """Every state that is seen is later than the one before."""
     aws.script(TaskScript(startup=2, runs=2, deprovisioning=1, exit_codes={"main": 3}, reasons={"side": "why"}))
@@ -169,6 +178,10 @@ def test_the_memory_store_fails_as_ordered() -> None:
     with pytest.raises(StoreError, match="full"):
         runs.recent()
     assert [] == list(runs.recent())
+    runs.fail("advance_all", StoreError("full"))
+    with pytest.raises(StoreError, match="full"):
+        runs.advance_all([])
+    assert ["recent", "recent", "advance_all"] == runs.calls
 
 
 def test_the_memory_audit_keeps_what_was_noted() -> None:

@@ -385,6 +385,14 @@ class Run:
         """Whether ECS has the run's task, and the deadline of its timeout, or the run is over."""
         return self._outcome is not None or (self._observer is not None and self._observer.launched)
 
+    @property
+    def leavable(self) -> bool:
+        """Whether whoever follows the run may go without leaving a task that nobody knows, or that has no deadline."""
+        return self._outcome is not None or (self._observer is not None and self._observer.leavable)
+
+    def leaving(self) -> None:
+        """Take note that whoever follows the run is about to go: for one run, nothing is to be done."""
+
     def launch(self) -> None:
         """Block until ECS has the task, or the run has ended without one; `stream` then tells what happened.
 

@@ -8,7 +8,7 @@ from jobrunner.aws import faults, wire
 from jobrunner.aws.raw_json import answer_of
 from jobrunner.core.lifecycle import TaskSnapshot
 from jobrunner.core.naming import task_id
-from jobrunner.core.ports import Launch
+from jobrunner.core.ports import OTHER_REQUEST, Launch, PlacementFailure
 from jobrunner.errors import AwsRefusedError
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class EcsTasks:
                 answer = self._clients.ecs().run_task(**request.body)
             except Exception as error:
                 existing = _existing_tasks(error)
-                if not existing:
+                if existing is None:
                     raise
-                return self._launched_before(request.body.get("cluster", "default"), existing[0])
+                return self._launched_before(request.body.get("cluster", "default"), existing)
         launch = wire.launch(answer)
         if launch.task is None and not launch.failures:
             raise AwsRefusedError(
@@ -98,16 +98,22 @@ class EcsTasks:
                 if not gone:
                     raise
 
-    def _launched_before(self, cluster: str, task_arn: str) -> Launch:
+    def _launched_before(self, cluster: str, tasks: Sequence[str]) -> Launch:
         """Describe a task that this token started before; ECS may not show it for a moment."""
+        if not tasks:
+            return Launch(task=None, failures=(PlacementFailure(reason=OTHER_REQUEST),))
+        task_arn = tasks[0]
         known = self.describe(cluster, [task_arn])
         return Launch(task=known.get(task_arn) or TaskSnapshot(task_arn=task_arn))
 
 
-def _existing_tasks(error: Exception) -> Sequence[str]:
-    """Read the tasks that a client token started before with other parameters ("ECS idempotency", Developer Guide)."""
+def _existing_tasks(error: Exception) -> Sequence[str] | None:
+    """Read the tasks that a client token started before with other parameters ("ECS idempotency", Developer Guide).
+
+    None if the error does not say so; none at all if the token's first request was not placed.
+    """
     if not faults.is_client_error(error) or faults.code_of(error) != "ConflictException":
-        return ()
+        return None
     response: Mapping[str, Any] = getattr(error, "response", {})
     listed = response.get("resourceIds") or (response.get("Error") or {}).get("resourceIds") or ()
     return [one for one in listed if one]

@@ -21,8 +21,11 @@ class Target(Protocol):
     """What a signal acts on: one run, or many."""
 
     @property
-    def launched(self) -> bool:
+    def leavable(self) -> bool:
         """Whether it may be left to itself."""
+
+    def leaving(self) -> None:
+        """Begin nothing more; called from a signal handler."""
 
     def stop(self, reason: str) -> None:
         """Ask for the stop; called from a signal handler."""
@@ -93,7 +96,7 @@ class Interrupts:
         Raises:
             Left: It did.
         """
-        if self._left is not None and self._target is not None and self._target.launched:
+        if self._left is not None and self._target is not None and self._target.leavable:
             raise Left(self._left, stopping=False)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
@@ -103,6 +106,8 @@ class Interrupts:
         if self._detach or number in _LEAVING:
             self._left = number
             self.check()
+            if self._target is not None:
+                self._target.leaving()
             self._terminal.say_now(f"jobrunner: {name}: leaving as soon as ECS has the task; again to leave now")
             return
         self.received = number

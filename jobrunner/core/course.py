@@ -145,6 +145,11 @@ class Course:
         return self.outcome is not None or (isinstance(self._stage, Watch) and not self._held)
 
     @property
+    def leavable(self) -> bool:
+        """Whether whoever follows may go: no answer to a launch would be lost, and no deadline is still to be set."""
+        return self.launched or (isinstance(self._stage, Launching) and not self.record.sent)
+
+    @property
     def verdict_known(self) -> bool:
         """Whether the end of the attempt is certain, or that of the run known."""
         return self.outcome is not None or self._stage.judgement is not None

@@ -207,6 +207,7 @@ class Follow:
         self._over: float | None = None
         self._unseen: str | None = None
         self._drained_since: float | None = None
+        self._stuck_since: float | None = None
         self._gave_up = False
         self.events = 0
 
@@ -243,8 +244,19 @@ class Follow:
         all_caught_up = all(tail.caught_up for tail in self._tails.values())
         if self._over is not None and self._drained_since is None and all_caught_up:
             self._drained_since = asked
-        if self._drained_since is not None and asked - self._drained_since > max(DRAIN_LIMIT, self._settle * 6):
+        self._check_stuck(asked)
+        since = [one for one in (self._drained_since, self._stuck_since) if one is not None]
+        if since and asked - min(since) > max(DRAIN_LIMIT, self._settle * 6):
             self._gave_up = True
+
+    def _check_stuck(self, asked: float) -> None:
+        """Note since when nothing can be read any more, of streams that have not been read to their end."""
+        tails = self._tails.values()
+        stuck = any(tail.trouble for tail in tails) and all(tail.caught_up or tail.trouble for tail in tails)
+        if self._over is None or not stuck:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = asked
 
     def release(self) -> Iterator[LogBatch]:
         """Give the lines that can be emitted, merged over the containers by time.

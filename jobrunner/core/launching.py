@@ -25,6 +25,7 @@ from jobrunner.core.observations import (
 )
 from jobrunner.core.outcome import Verdict
 from jobrunner.core.placement import judge_placement
+from jobrunner.core.ports import OTHER_REQUEST
 from jobrunner.core.retry import ON_DEMAND, SPOT, after_refusal
 from jobrunner.core.verdict import Judgement, stopped_by
 from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
@@ -44,6 +45,8 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNANSWERED = 5
 #: Seconds within which a call that was cut off may still take effect.
 _IN_FLIGHT = 5.0
+#: A launch that is sent so late after its record was stored is stored again with the time at which it is sent.
+_LATE = timedelta(seconds=30)
 #: For so long a token is certain to be known: it lives until an hour after its task has stopped ("Ensuring
 #: idempotency", Developer Guide). As long ECS lists the task.
 _TOKEN_KNOWN = timedelta(minutes=50)
@@ -76,7 +79,9 @@ class Launching:
         self._failed = 0
         self._failing_since = record.asked_at
         self._unanswered = 0
+        self._fresh = fresh
         self._unsure = self._look_first = record.sent and not fresh
+        self._looked_at = record.asked_at
         self._stop: str | None = None
 
     def request_stop(self, reason: str) -> None:
@@ -104,9 +109,11 @@ class Launching:
             return Step(events=tuple(events), wait=self._due - at)
         if self._stop is not None or self._look_first or (self._unsure and self._too_old(now)):
             # A call may have arrived although nobody has its answer: is there a task to stop, or to follow?
+            self._looked_at = now
             return Step(events=tuple(events), asks=(FindTask(),))
-        if not self.record.sent:
+        if not self.record.sent or (self._fresh and now > self.record.asked_at + _LATE):
             self.record = self._sent(now)
+        self._fresh = False
         return Step(events=tuple(events), asks=(LaunchTask(record=self.record),))
 
     def _too_old(self, now: datetime) -> bool:
@@ -142,13 +149,13 @@ class Launching:
         self.record = self.record.with_task(task_arn)
 
     def _not_found(self, now: datetime) -> None:
-        """ECS lists no task of this launch; a young one may not be shown yet."""
-        sent = self.record.asked_at
-        if self._too_old(now):
+        """ECS has listed no task of this launch when it was asked; a young one may not have been shown yet."""
+        looked = self._looked_at
+        if self._too_old(looked):
             self.judgement = _UNKNOWABLE
         elif self._stop is None:
             self._look_first = False
-        elif now >= sent + timedelta(seconds=max(self._patience.task_settle, _IN_FLIGHT)):
+        elif looked >= self.record.asked_at + timedelta(seconds=max(self._patience.task_settle, _IN_FLIGHT)):
             self._unsure = False
         else:
             self._due = now.timestamp() + 1.0
@@ -165,6 +172,8 @@ class Launching:
             return
         when = now + timedelta(seconds=retry.wait)
         self.record = record.relaunch(retry.position, when=when)
+        # That request may still be on its way: a task of it is to be found before there is another one.
+        self._look_first = any(one.reason == OTHER_REQUEST for one in failures)
         self._due = when.timestamp()
         self._failed = self._unanswered = 0
         if (at.capacity, retry.position.capacity) == (SPOT, ON_DEMAND):

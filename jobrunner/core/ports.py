@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from jobrunner.core.request import RunRequest
 
 
+#: The reason of a launch whose token has been used by another request, of another machine or an earlier version of
+#: the job, that no task is known of.
+OTHER_REQUEST = "its clientToken stands for another request, which started no task"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlacementFailure:
     """One entry of RunTask's `failures[]`, which comes with HTTP 200."""
@@ -65,7 +70,8 @@ class Tasks(Protocol):
         """Send RunTask.
 
         A repeated `clientToken` gives the task that it started before. A ConflictException (the token was
-        used with other parameters) gives that task too: it is this run, started by an earlier version of it.
+        used with other parameters) gives that task too: it is this run, started by an earlier version of it. If it
+        names no task, that is a failure to place one, `OTHER_REQUEST`: only another token can start this run.
         """
         ...
 

@@ -34,7 +34,7 @@ from jobrunner.core.observations import (
 )
 from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict
 from jobrunner.core.stops import started
-from jobrunner.errors import AwsError, AwsThrottledError, AwsUnreachableError
+from jobrunner.errors import AwsThrottledError, AwsUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,6 +88,7 @@ class Watch:
         self._look_due = now.timestamp()
         self._backoff = 0.0
         self._silent_since: float | None = None
+        self._told_of_stop = self._told_of_throttling = False
         self._stop: str | None = None
         self._stop_due: float | None = None
         self._stop_accepted = False
@@ -231,12 +232,18 @@ class Watch:
         else:
             self._look_due = at + self._backoff
         if isinstance(error, AwsUnreachableError):
-            yield from self._take_silence(error, at)
+            yield from self._take_silence(failure, at)
+        elif self._backoff >= _LONGEST_BACKOFF and not self._told_of_throttling:
+            self._told_of_throttling = True
+            yield Warning(message=f"AWS asks for fewer calls again and again, still trying: {error.what}")
 
-    def _take_silence(self, error: AwsError, at: float) -> Iterator[WatchEvent]:
+    def _take_silence(self, failure: CallFailed, at: float) -> Iterator[WatchEvent]:
+        error, of_stop = failure.error, isinstance(failure.ask, StopTask)
         if self._silent_since is None:
             self._silent_since = at
-            yield Warning(message=f"AWS does not answer, still trying: {error.what}")
+            if not (of_stop and self._told_of_stop):  # looks that are answered in between make each a new silence
+                yield Warning(message=f"AWS does not answer, still trying: {error.what}")
+        self._told_of_stop = self._told_of_stop or of_stop
         if at - self._silent_since >= self._patience.unreachable:
             raise error
 

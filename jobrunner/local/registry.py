@@ -20,9 +20,6 @@ _TIMEOUT = 2.0
 #: An endpoint on this machine that does not answer for so long has gone; no network lies between.
 _PATIENCE = 5.0
 
-#: A refused connection on this machine means that the endpoint has gone; waiting brings it back never.
-_PATIENCE = 5.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointInfo:

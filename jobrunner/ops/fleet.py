@@ -19,7 +19,7 @@ from jobrunner.core.observations import SHARED, Ask, DescribeTask, Observation, 
 from jobrunner.core.tally import Tally
 from jobrunner.core.variations import RunEvent
 from jobrunner.core.verdict import FAIL_FAST
-from jobrunner.errors import AwsError, AwsRefusedError
+from jobrunner.errors import AwsError
 from jobrunner.ops.dispatch import WORKERS, Dispatcher
 from jobrunner.ops.observe import audit_end, patience_of
 
@@ -109,7 +109,7 @@ class Fleet:
         self._agenda = Agenda()
         self._ready: deque[int] = deque()
         self._stop: str | None = None
-        self._stop_taken = False
+        self._stop_taken = self._leaving = False
         self.tally = Tally(len(variations))
         self.outcomes: list[Outcome | None] = [None] * len(variations)
         self.errors: dict[int, AwsError] = {}
@@ -123,9 +123,14 @@ class Fleet:
         self._dispatcher.wake()
 
     @property
-    def launched(self) -> bool:
-        """Whether the runs may be left to themselves: what was sent is stored, so always."""
-        return True
+    def leavable(self) -> bool:
+        """Whether whoever follows the runs may go: none is just being launched, or lacks its deadline."""
+        return all(member.course.leavable for member in list(self._members.values()))
+
+    def leaving(self) -> None:
+        """Begin no further run: whoever follows them is about to go. May be called from a signal handler."""
+        self._leaving = True
+        self._dispatcher.wake()
 
     @property
     def under_way(self) -> int:
@@ -152,7 +157,7 @@ class Fleet:
             StoreError: Runs cannot be stored; those under way run on.
         """
         with self._dispatcher:
-            while self._queue or self._members:
+            while self._members or (self._queue and not self._leaving):
                 self._take_stop()
                 yield from self._begin()
                 yield from self._advance()
@@ -164,7 +169,7 @@ class Fleet:
 
     def _begin(self) -> Iterator[RunEvent]:
         """Store the next runs, no more than can be launched soon: a run's start window begins here."""
-        if self._dispatcher.launching() > _FEW:
+        if self._leaving or self._dispatcher.launching() > _FEW:
             return
         room = min(self._parallel - len(self._members), _TOGETHER, len(self._queue))
         if room <= 0:
@@ -254,10 +259,9 @@ class Fleet:
         self._refused(member.index, error)
 
     def _refused(self, index: int, error: AwsError) -> None:
-        """Keep the error; what AWS refuses to one run of a job it refuses to all, so no further one is begun."""
+        """Keep the error, and begin no further run: AWS would refuse all of them, or not answer them either."""
         self.errors[index] = error
-        if isinstance(error, AwsRefusedError):
-            self._queue.clear()
+        self._queue.clear()
 
     # -- asking ------------------------------------------------------------------------------------------------
 

@@ -98,6 +98,11 @@ class Observer:
         """Whether ECS has the task and its deadline, or the run is over; readable from any thread."""
         return self._course.launched
 
+    @property
+    def leavable(self) -> bool:
+        """Whether whoever follows the run may go; readable from any thread."""
+        return self._course.leavable
+
     def know_earlier(self, earlier: Sequence[Outcome]) -> None:
         """Take the outcomes of attempts that ended before, with what has been read of their logs."""
         self._course.know_earlier(earlier)

@@ -73,20 +73,20 @@ def test_a_day_of_cron() -> None:
 def test_an_update_in_the_flexible_window() -> None:
     """The scheduled time has come and its call has not: an update that changes no time does not lose it."""
     recorder = Recorder()
-    with serve(speed=300, interceptors=[recorder]) as endpoint:
+    with serve(speed=120, interceptors=[recorder]) as endpoint:
         scheduler = client_of(endpoint.connection, "scheduler")
-        daily = schedule(
-            "daily",  # whose moment is the twelfth minute of the window
-            ScheduleExpression="rate(1 day)",
+        weekly = schedule(
+            "weekly",  # whose moment of such a window is in its eighth minute
+            ScheduleExpression="rate(7 days)",
             FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15},
             Target=ecs_target("etl:1", Input=WHEN),
         )
-        scheduler.create_schedule(**daily)
-        scheduler.update_schedule(**daily, Description="changed")
+        scheduler.create_schedule(**weekly)
+        scheduler.update_schedule(**weekly, Description="changed")
         assert [] == recorder.times
         until(lambda: recorder.times)
-        created = scheduler.get_schedule(Name="daily")["CreationDate"]
-        assert now_of(scheduler) >= created + 5 * MINUTE
+        created = scheduler.get_schedule(Name="weekly")["CreationDate"]
+        assert now_of(scheduler) >= created + 7 * MINUTE
         assert [created.replace(microsecond=0)] == recorder.times
 
 

@@ -144,6 +144,23 @@ def test_what_was_missed_is_done_once(speed: float, expected: list[int]) -> None
     assert expected == [(scheduled - NOW) // MINUTE for scheduled, _, _ in calls]
 
 
+def test_what_is_still_in_its_window_was_not_missed() -> None:
+    """A machine that slept does not lose the calls whose moment is yet to come, though their scheduled times passed."""
+    window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 15}
+    one = made("rate(1 minute)", end=NOW + HOUR, FlexibleTimeWindow=window)
+    now = [(one.due(NOW) + 5 * MINUTE).timestamp()]
+
+    def pass_a_minute(scheduled: dt.datetime, attempt: int) -> None:
+        del attempt
+        now[0] += 60 if scheduled < NOW + 7 * MINUTE else 0
+
+    with keeping(lambda: now[0], 1, pass_a_minute) as (store, ticker, calls):
+        store.add(one)
+        ticker.arm(one, BEGINNING)
+        until(lambda: len(calls.made) == 3)
+    assert [0, 6, 7] == [(scheduled - NOW) // MINUTE for scheduled, _, _ in calls.made]
+
+
 def test_a_schedule_is_complete_when_nothing_is_left_to_try() -> None:
     """Its last fire has succeeded, and an attempt of the one before is still to come: it stays for that."""
     clock = FastClock(began=NOW.timestamp(), speed=300)

@@ -24,7 +24,7 @@ from jobrunner import (
     Verdict,
 )
 from jobrunner.core.events import Retrying
-from jobrunner.core.ports import PlacementFailure
+from jobrunner.core.ports import Launch, PlacementFailure
 from jobrunner.core.tally import Place
 from jobrunner.testing import Line, MemoryAudit, MemoryRuns, TaskScript
 
@@ -293,6 +293,33 @@ def test_what_is_throttled_or_not_answered_is_repeated(scripted: Machine, aws: F
     fleet = scripted().map(JOB, codes(*[0] * 20))
     fleet.wait()
     assert (20, True, {}) == (len(aws.started), fleet.tally.succeeded, fleet.errors)
+
+
+def test_an_outage_does_not_begin_runs_that_it_loses(scripted: Machine, aws: FakeAws) -> None:
+    """Those that were being launched may have been started, and are lost sight of; the others are not begun."""
+    aws.tasks.run = _unreachable  # type: ignore[method-assign]  # for all calls, however many there are
+    fleet = scripted().map(JOB, codes(*[0] * 40), parallel=3)
+    fleet.wait()
+    assert ({Place.LOST: 3, Place.QUEUED: 37}, 3) == (counts(fleet), len(fleet.errors))
+
+
+def _unreachable(_request: object) -> Launch:
+    raise AwsUnreachableError("no answer")
+
+
+def test_who_leaves_a_map_begins_no_further_run_and_leaves_none_half_launched(scripted: Machine, aws: FakeAws) -> None:
+    """Every run that was begun has its task and its deadline; what had not been begun is not."""
+    job = shell("exit ${{ params.code }}", params={"code": "0"}, timeout="1h")
+    fleet = scripted(scheduler_role="jobrunner-scheduler").map(job, codes(*[0] * 60), parallel=30)
+    begun = 0
+    for event in fleet.stream():
+        begun += isinstance(event.event, Started) and event.event.task_arn is not None
+        if begun == 5:
+            fleet.leaving()
+        if begun >= 5 and fleet.leavable:
+            break
+    assert len(aws.started) == fleet.under_way == len(aws.deadlines.pending)
+    assert counts(fleet)[Place.QUEUED] == 60 - fleet.under_way
 
 
 def test_placements_that_are_refused_are_asked_for_again(scripted: Machine, aws: FakeAws) -> None:

@@ -1,4 +1,4 @@
-"""A machine that went away before it knew its task, while another one took the run on."""
+"""One key on two machines: what the one has left, the other goes on with."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import pytest
 from shelljobs import lines, shell, tasks_of
 
 from jobrunner import Finished, Verdict
+from jobrunner.core.naming import keyed_run_id
+from jobrunner.local.faults import RunTaskFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobrunner import JobRunner
+    from jobrunner.local.endpoint import Endpoint
 
     Machine = Callable[..., JobRunner]
 
@@ -38,3 +41,19 @@ def test_who_comes_back_to_a_run_that_has_gone_on_sees_all_of_it(machine: Machin
         outcome.billed_seconds,
         len(tasks_of(laptop, run_id)),
     )
+
+
+def test_a_key_goes_on_with_another_version_of_a_job_that_was_not_placed(machine: Machine, endpoint: Endpoint) -> None:
+    """ECS keeps the failure for the token, and says ConflictException to another request with it."""
+    laptop, server = machine(), machine("server")
+    settings = laptop.settings
+    run_id = keyed_run_id(project=settings.project, stage=settings.stage, job="job", key="once")
+    (order,) = endpoint.faults.order(RunTaskFailure(cause="capacity", run_id=run_id))
+    assert "capacity" == laptop.run(shell("echo first", start_timeout="1s"), key="once").reason
+
+    events = list(server.start(shell("echo second"), key="once").stream())
+
+    assert (1, ["second"]) == (order.struck, lines(events))
+    assert isinstance(events[-1], Finished)
+    assert Verdict.SUCCEEDED is events[-1].outcome.verdict
+    assert 1 == len(tasks_of(server, run_id))

@@ -8,6 +8,7 @@ import pytest
 
 from jobrunner.core.follow import LogPage, LogStream, ReadLater, ReadLog, StreamAbsent, Unreadable
 from jobrunner.core.lifecycle import TaskSnapshot
+from jobrunner.core.ports import OTHER_REQUEST, Launch, PlacementFailure
 from jobrunner.core.request import RunRequest
 from jobrunner.errors import AwsRefusedError, AwsThrottledError, AwsUnreachableError
 
@@ -48,11 +49,10 @@ def test_a_conflict_with_a_task_that_is_not_shown_yet(gateways: Gateways, canned
     assert TaskSnapshot(task_arn=ARN) == gateways.tasks.run(REQUEST).task
 
 
-def test_a_conflict_without_tasks_is_refused(gateways: Gateways, canned: Any) -> None:
-    """Nothing is made up."""
+def test_a_conflict_without_tasks_is_a_failure_to_place_one(gateways: Gateways, canned: Any) -> None:
+    """What the token stands for was not placed; another token can start the run."""
     canned.error("ConflictException", "the token was used")
-    with pytest.raises(AwsRefusedError, match="the token was used"):
-        gateways.tasks.run(REQUEST)
+    assert Launch(task=None, failures=(PlacementFailure(reason=OTHER_REQUEST),)) == gateways.tasks.run(REQUEST)
 
 
 def test_tasks_are_described_by_the_hundred(gateways: Gateways, canned: Any) -> None:

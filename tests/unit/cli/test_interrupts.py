@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 class FakeRun:
     """Remembers why it was asked to stop."""
 
-    def __init__(self, *, launched: bool = True) -> None:
-        self.launched = launched
+    def __init__(self, *, leavable: bool = True) -> None:
+        self.leavable = leavable
+        self.left = False
         self.reasons: list[str] = []
+
+    def leaving(self) -> None:
+        """As `Run.leaving`."""
+        self.left = True
 
     def stop(self, reason: str) -> None:
         """As `Run.stop`."""
@@ -42,8 +47,8 @@ def _interrupts(on_first: str = "stop", terminal: FakeTerminal | None = None) ->
     return Interrupts(cast("Terminal", terminal or FakeTerminal()), on_first)
 
 
-def _watch(interrupts: Interrupts, *, launched: bool = True) -> FakeRun:
-    run = FakeRun(launched=launched)
+def _watch(interrupts: Interrupts, *, leavable: bool = True) -> FakeRun:
+    run = FakeRun(leavable=leavable)
     interrupts.watch(run)
     return run
 
@@ -88,13 +93,13 @@ def test_who_leaves_waits_for_the_launch(mode: str, number: signal.Signals) -> N
     terminal = FakeTerminal()
     with _interrupts(mode, terminal) as interrupts:
         _send(number)
-        run = _watch(interrupts, launched=False)
+        run = _watch(interrupts, leavable=False)
         for _ in range(2):
             interrupts.check()
         assert f"jobrunner: {number.name}: leaving as soon as ECS has the task; again to leave now\n" == (
             terminal.said.getvalue()
         )
-        run.launched = True
+        run.leavable = True
         with pytest.raises(Left) as left:
             interrupts.check()
     assert ([], number, False) == (run.reasons, left.value.signal, left.value.stopping)
@@ -103,10 +108,10 @@ def test_who_leaves_waits_for_the_launch(mode: str, number: signal.Signals) -> N
 def test_a_terminal_hangs_up_more_than_once() -> None:
     """The kernel and the shell both send SIGHUP: the second one is no reason to leave in the middle of RunTask."""
     with _interrupts() as interrupts:
-        run = _watch(interrupts, launched=False)
+        run = _watch(interrupts, leavable=False)
         _send(signal.SIGHUP)
         _send(signal.SIGHUP)
-        run.launched = True
+        run.leavable = True
         with pytest.raises(Left):
             interrupts.check()
 

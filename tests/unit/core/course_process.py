@@ -113,17 +113,19 @@ class Process:
         """Whether it has told the end, or raised an error."""
         return self.outcome is not None or self.error is not None
 
-    def turn(self, *, crash: str | None = None) -> None:
+    def turn(self, *, crash: str | None = None, sleep: float = 0.0) -> None:
         """Make the calls of the last step, advance, store; or die before, between or after.
 
         Args:
             crash: `unasked`, `unanswered`, `unstored` or `stored`.
+            sleep: For how long the machine sleeps between the answers and what is made of them.
         """
         self.turns += 1
         if crash == "unasked":
             self.open()
             return
         observations = self._observe()
+        self._world.advance_to(self._world.now + timedelta(seconds=sleep))
         if crash == "unanswered":
             self.open()
             return

@@ -246,3 +246,22 @@ def test_a_deadline_is_cleared_although_a_stop_came_between() -> None:
 
     assert Verdict.SUCCEEDED is end_of(process).verdict
     assert ({}, None) == (world.deadlines, process.course.record.guard)
+
+
+def test_who_follows_may_leave_when_nothing_is_under_way() -> None:
+    """Not while RunTask is to be answered, nor before the deadline is set; but between two attempts."""
+    world, store = World([exits(75), FOREVER]), Store(new_record(Policy(attempts=2, on=(75,)), timeout=90))
+    process = Process(world, store, manner=GUARDED, fresh=True)
+    leavable = [process.course.leavable]
+    for _ in range(3):
+        process.turn()
+        leavable.append(process.course.leavable)
+    assert [False, False, False, True] == leavable
+
+    while store.record.attempt == 1:
+        world.advance_to(process.due)
+        process.turn()
+    assert process.course.leavable
+
+    live(world, process)
+    assert process.course.leavable

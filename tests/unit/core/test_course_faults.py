@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from course_process import Process, Store
@@ -32,6 +33,8 @@ from jobrunner.core.retry import ON_DEMAND, SPOT, SPOT_THEN_ON_DEMAND, Policy
 from jobrunner.core.verdict import judge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobrunner.core.course import Manner
     from jobrunner.core.outcome import Outcome
     from jobrunner.testing import TaskScript
@@ -124,13 +127,20 @@ class Followed:
     tokens_at_stop: int | None = None
 
 
-def follow(trouble: Trouble, *, joins: float | None = None, both_stop: bool = False) -> Followed:
+def follow(
+    trouble: Trouble,
+    *,
+    joins: float | None = None,
+    both_stop: bool = False,
+    sleeps: Mapping[int, float] = MappingProxyType({}),
+) -> Followed:
     """Follow a run through its trouble to its end.
 
     Args:
         trouble: What befalls it; crashes befall the first process.
         joins: When a second process attaches, in seconds, or as soon as it can then; None for never.
         both_stop: Whether the stop is asked of both, and not only of the first.
+        sleeps: In which turns of the first process the machine sleeps, and for how many seconds.
     """
     world = World(trouble.scripts, trouble.faults)
     store = Store(new_record(trouble.policy, timeout=trouble.timeout))
@@ -154,8 +164,9 @@ def follow(trouble: Trouble, *, joins: float | None = None, both_stop: bool = Fa
             for one in run.followers if both_stop else [first]:
                 one.stop(INTERRUPTED)
         else:
+            turn = process.turns + 1 if process is first else 0
             world.advance_to(process.due)
-            process.turn(crash=trouble.crashes.get(process.turns + 1) if process is first else None)
+            process.turn(crash=trouble.crashes.get(turn), sleep=sleeps.get(turn, 0.0))
     raise AssertionError("the run never ended")
 
 
@@ -185,6 +196,28 @@ def test_whatever_happens_two_processes_that_follow_one_run_agree(
 
     check_world(run.world)
     assert 1 == len({told(one) for one in run.followers})
+
+
+@settings(max_examples=6000)
+@given(
+    trouble=troubles,
+    sleeps=st.dictionaries(st.integers(1, 40), st.sampled_from([90.0, 4_000.0, 20_000.0]), min_size=1, max_size=2),
+)
+def test_a_machine_that_sleeps_starts_nothing_twice_and_knows_what_it_does_not_know(
+    trouble: Trouble, sleeps: dict[int, float]
+) -> None:
+    """ECS forgets tokens and tasks meanwhile: what cannot be known any more is lost, and never told otherwise."""
+    run = follow(trouble, sleeps=sleeps)
+    (process,) = run.followers
+
+    check_world(run.world)
+    assert process.outcome is not None
+    tasks_told = {one.task_arn: one for one in (*process.outcome.earlier, process.outcome)}
+    for task in run.world.tasks:
+        told_of_it = tasks_told.get(task.arn, process.outcome)
+        truth = judge(task.snapshot(task.stopped_at), "main").verdict
+        assert told_of_it.verdict in {truth, Verdict.LOST}
+        assert told_of_it.verdict is not Verdict.LOST or truth is Verdict.LOST or told_of_it.billed_seconds is None
 
 
 def check_world(world: World) -> None:

@@ -269,6 +269,27 @@ def test_reading_is_given_up_when_it_stays_throttled_after_the_end() -> None:
     assert follow.report().reason == "the log of main could not be read to its end: Rate exceeded"
 
 
+def test_reading_is_given_up_when_nothing_can_ever_be_read() -> None:
+    """Also of a stream that no answer has shown anything of; but a moment in which it can be read begins anew."""
+    follow = Follow([MAIN, PROXY], settle=0.0)
+    follow.containers_over(0.0)
+    refused = ReadLater(reason="no route to the endpoint")
+    follow.take(ReadLog(stream=PROXY, token=None), StreamAbsent(), asked=0.0)
+    asked = 0.0
+    while asked < DRAIN_LIMIT:
+        follow.take(ReadLog(stream=MAIN, token=None), refused, asked=asked)
+        asked += 10.0
+    assert not follow.quiet()
+    follow.take(ReadLog(stream=MAIN, token=None), LogPage(timestamps=[], messages=[], token="1"), asked=asked)
+    began = asked
+    while not follow.quiet():
+        follow.take(ReadLog(stream=MAIN, token="1"), refused, asked=asked)
+        asked += 10.0
+
+    assert asked > began + DRAIN_LIMIT
+    assert follow.report().reason == "the log of main could not be read to its end: no route to the endpoint"
+
+
 def test_reading_is_given_up_when_lines_never_stop() -> None:
     """What was read is kept, and the report says that more may come."""
     follow = Follow([MAIN], settle=10.0)

@@ -22,7 +22,7 @@ from jobrunner.core.observations import (
     TaskFound,
 )
 from jobrunner.core.outcome import Verdict
-from jobrunner.core.ports import Launch, PlacementFailure
+from jobrunner.core.ports import OTHER_REQUEST, Launch, PlacementFailure
 from jobrunner.core.retry import ON_DEMAND, SPOT, SPOT_THEN_ON_DEMAND, Policy, Position, launch_pause
 from jobrunner.core.verdict import INTERRUPT
 from jobrunner.errors import AwsRefusedError, AwsThrottledError, AwsUnreachableError
@@ -103,6 +103,19 @@ def test_a_planned_launch_is_sent_when_its_time_has_come() -> None:
     (ask,) = launching.advance(at(31)).asks
     assert ask == LaunchTask(record=launching.record)
     assert (True, at(31)) == (launching.record.sent, launching.record.launched_at)
+
+
+@pytest.mark.parametrize(("late", "again"), [(30, False), (31, True)])
+def test_a_fresh_launch_that_is_sent_late_is_stored_again(late: int, again: bool) -> None:  # noqa: FBT001  a table
+    """Whoever takes it over must know how old its token is. A repeated call does not make it younger."""
+    launching = launch_of(new_record())
+
+    (ask,) = launching.advance(at(late)).asks
+
+    sent = new_record(launched_at=at(late), requested_at=at(late)) if again else new_record()
+    assert (LaunchTask(record=sent), sent) == (ask, launching.record)
+    launching.advance(at(late + 1), [THROTTLED])
+    assert (LaunchTask(record=sent),) == launching.advance(at(late + 50)).asks
 
 
 @pytest.mark.parametrize("requested", [0.0, 20.0])
@@ -406,7 +419,7 @@ def test_a_stop_between_two_launches_does_not_wait_for_the_pause() -> None:
 
 
 def test_a_stop_of_a_launch_of_unknown_effect_looks_for_its_task() -> None:
-    """Once a second, until ECS would have to list it."""
+    """Once a second, until ECS would have had to list it when it was asked, whenever the answer came."""
     launching = launch_of(new_record())
     launching.advance(BEGIN)
     launching.advance(at(1), [UNREACHABLE])
@@ -415,9 +428,11 @@ def test_a_stop_of_a_launch_of_unknown_effect_looks_for_its_task() -> None:
     assert (FindTask(),) == launching.advance(at(2)).asks
     step = launching.advance(at(2), [NO_TASK])
     assert (1.0, ()) == (step.wait, step.asks)
-    launching.advance(at(59.9), [NO_TASK])
+    assert (FindTask(),) == launching.advance(at(59.9)).asks
+    launching.advance(at(61), [NO_TASK])
     assert not launching.over
-    launching.advance(at(60), [NO_TASK])
+    assert (FindTask(),) == launching.advance(at(62)).asks
+    launching.advance(at(62), [NO_TASK])
 
     assert launching.judgement is not None
     assert Verdict.INTERRUPTED is launching.judgement.verdict
@@ -428,9 +443,10 @@ def test_a_call_that_was_cut_off_may_take_effect_a_little_later() -> None:
     launching = Launching(new_record(), patience=replace(PATIENCE, task_settle=0.0), fresh=False)
     launching.request_stop(INTERRUPTED)
 
-    launching.advance(at(4.9), [NO_TASK])
-    assert not launching.over
-    launching.advance(at(5), [NO_TASK])
+    for seconds in (4.9, 5.9):
+        assert not launching.over
+        assert (FindTask(),) == launching.advance(at(seconds)).asks
+        launching.advance(at(seconds), [NO_TASK])
 
     assert launching.over
 
@@ -473,3 +489,41 @@ def test_a_stop_of_an_old_launch_does_not_say_that_nothing_ran() -> None:
 
     assert launching.judgement is not None
     assert (Verdict.LOST, "unknown_start") == (launching.judgement.verdict, launching.judgement.reason)
+
+
+# -- a token that another request has used, of another machine or of an earlier version of the job ---------------
+
+
+def test_another_request_is_looked_for_before_there_is_another_task() -> None:
+    """It may still be on its way; if it is not, a token of its own starts the run."""
+    launching = launch_of(new_record())
+    launching.advance(BEGIN)
+    launching.advance(BEGIN, [refused(OTHER_REQUEST)])
+
+    assert (FindTask(),) == launching.advance(at(5)).asks
+    (ask,) = launching.advance(at(5), [NO_TASK]).asks
+
+    assert isinstance(ask, LaunchTask)
+    assert f"{ask.record.run_id}-1.2" == ask.record.token
+
+
+def test_the_task_of_another_request_is_this_run() -> None:
+    """It is followed."""
+    launching = launch_of(new_record())
+    launching.advance(BEGIN)
+    launching.advance(BEGIN, [refused(OTHER_REQUEST)])
+    launching.advance(at(5))
+
+    launching.advance(at(5), [TaskFound(task_arn=ARN)])
+
+    assert (ARN, True) == (launching.record.task_arn, launching.over)
+
+
+def test_nobody_is_looked_for_when_ecs_itself_had_no_place() -> None:
+    """The token that follows is known to nobody else."""
+    launching = launch_of(new_record())
+    launching.advance(BEGIN)
+    launching.advance(BEGIN, [refused("RESOURCE:ENI")])
+
+    (ask,) = launching.advance(at(5)).asks
+    assert isinstance(ask, LaunchTask)

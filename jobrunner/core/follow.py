@@ -7,7 +7,8 @@ Known followers lose the end of a log (they stop at the task's end, or at the fi
   whose token is the one that was asked with (GetLogEvents, API reference).
 - A stream that does not exist is not the end either: awslogs creates it with the first line.
 - After the containers' end the log is complete when every stream has shown its end to a question asked at
-  least `settle` seconds after the containers' end and after the last news of that stream.
+  least `settle` seconds after the containers' end and after the last news of that stream. A stream whose lines have
+  come later than that is given twice the longest delay that it has shown.
 - At most one unreleased page per stream is held, so memory does not grow with the log.
 """
 
@@ -35,6 +36,9 @@ LONGEST_BACKOFF = 10.0
 #: A page with fewer events is taken for the newest one when pacing (never when proving completeness): the
 #: limit of a page is 10,000 events or 1 MiB, so 2,000 events of 500 bytes may fill one.
 _SMALL_PAGE = 1_000
+#: Lines that were late once may be later still; but clocks that differ make lines look late that are not.
+_LATENESS_FACTOR = 2.0
+LONGEST_SETTLE = 60.0
 #: How long after the containers' end news may keep coming before the log is given up as incomplete.
 DRAIN_LIMIT = 120.0
 
@@ -107,6 +111,9 @@ class _Tail:
         self.end_shown: float | None = None
         self.caught_up = False
         self.last_news = float("-inf")
+        #: When a question was last asked whose answer showed the end, and how much older lines came after it.
+        self.last_end: float | None = None
+        self.lateness = 0.0
         #: Whether the last answer had lines: then the next question need not wait.
         self.news = False
         self.broken: str | None = None
@@ -142,6 +149,8 @@ class _Tail:
         self.token = page.token
         if page.messages:
             self.last_news = asked
+            if self.last_end is not None:
+                self.lateness = max(self.lateness, self.last_end - min(page.timestamps) / 1000)
             self.held = page
             self.held_keys = _rising(page.timestamps)
             self.held_from = 0
@@ -157,7 +166,7 @@ class _Tail:
             self.due = asked if page.messages else asked + SHORTEST_PAUSE
 
     def _at_end(self, asked: float) -> None:
-        self.end_shown = asked
+        self.end_shown = self.last_end = asked
         self.caught_up = True
         self._rest(asked)
 
@@ -166,10 +175,15 @@ class _Tail:
         self.due = asked + self.pause
         self.pause *= _PAUSE_GROWTH
 
+    def proof_at(self, over: float, settle: float) -> float:
+        """Give when a question must be asked whose answer can prove that there is no more."""
+        patience = max(settle, min(self.lateness * _LATENESS_FACTOR, LONGEST_SETTLE))
+        return max(over, self.last_news) + patience
+
     def quiet(self, over: float, settle: float) -> bool:
         if self.broken:
             return True
-        return self.end_shown is not None and self.end_shown >= max(over, self.last_news) + settle
+        return self.end_shown is not None and self.end_shown >= self.proof_at(over, settle)
 
     def release(self, page: LogPage, until: float) -> LogBatch | None:
         start = self.held_from
@@ -307,7 +321,7 @@ class Follow:
             return tail.due
         if tail.news:
             return tail.last_news
-        return min(tail.due, max(self._over, tail.last_news) + self._settle)
+        return min(tail.due, tail.proof_at(self._over, self._settle))
 
     def _watermark(self) -> float | None:
         """Give the time up to which every stream is known; None when nothing is held."""

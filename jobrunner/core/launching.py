@@ -132,7 +132,7 @@ class Launching:
                 self._unsure = False
                 if launch.task is not None:
                     self._found(launch.task.task_arn)
-                    self.task = launch.task
+                    self._started(launch.task, now)
                 else:
                     yield from self._refused(launch.failures, now)
             case TaskFound(task_arn=str() as task_arn):
@@ -147,6 +147,13 @@ class Launching:
     def _found(self, task_arn: str) -> None:
         self.task_arn = task_arn
         self.record = self.record.with_task(task_arn)
+
+    def _started(self, task: TaskSnapshot, now: datetime) -> None:
+        """Take the answer of RunTask; as long as AWS asked for patience, the job's time did not pass."""
+        self.task = task
+        if task.created_at is not None:
+            launched_at = max(self.record.asked_at, min(task.created_at, now))  # its clock may be ahead of ours
+            self.record = replace(self.record, launched_at=launched_at)
 
     def _not_found(self, now: datetime) -> None:
         """ECS has listed no task of this launch when it was asked; a young one may not have been shown yet."""

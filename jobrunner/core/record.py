@@ -43,7 +43,7 @@ class RunRecord:
         capacity: Of this launch, `on-demand` or `spot`.
         policy: What the run does about failures.
         requested_at: When the attempt was first to be launched; its start window begins here.
-        launched_at: When this launch was or is to be sent; the timeout counts from here.
+        launched_at: When this launch was or is to be sent, or when ECS has made its task; the timeout counts from here.
         sent: False while this launch is only planned: RunTask cannot have been called with its token.
         guard: The name of the schedule that stops the task at its timeout; None while there is none.
         request: The RunTask request as sent; a repeated call must send the same. None for a run that this

@@ -207,10 +207,12 @@ class Fleet:
             now = self._ports.clock.now()
             steps = list(self._steps(now))
             overtaken = self._store([(member, step) for member, step in steps if step.record is not None])
-            for member, step in steps:
+            for member, taken in steps:
+                theirs = overtaken.get(member.index)
+                step = taken if theirs is None else taken.without_end()
                 yield from self._told(member, step)
                 if step.outcome is None:
-                    self._schedule(member, step, overtaken.get(member.index), now)
+                    self._schedule(member, step, theirs, now)
 
     def _steps(self, now: datetime) -> Iterator[tuple[_Member, Step]]:
         ready, self._ready = self._ready, deque()
@@ -228,8 +230,8 @@ class Fleet:
         stored = self._ports.runs.advance_all(records) if records else ()
         return {
             member.index: there
-            for (member, _), ours, there in zip(steps, records, stored, strict=True)
-            if ours.is_behind(there)
+            for (member, step), ours, there in zip(steps, records, stored, strict=True)
+            if step.error is None and ours.is_behind(there)
         }
 
     def _told(self, member: _Member, step: Step) -> Iterator[RunEvent]:

@@ -160,6 +160,8 @@ class Observer:
                 course.request_stop(reason)
             step = course.advance(clock.now(), observations)
             overtaken = self._store(step)
+            if overtaken is not None:
+                step = step.without_end()
             yield step
             if step.error is not None:
                 raise step.error
@@ -188,10 +190,10 @@ class Observer:
         if step.record is None:
             return None
         stored = self._ports.runs.advance(step.record)
+        if step.error is None and step.record.is_behind(stored):
+            return Overtaken(record=stored)
         if step.outcome is not None:
             audit_end(self._ports, step.outcome)
-        elif step.record.is_behind(stored):
-            return Overtaken(record=stored)
         return None
 
 

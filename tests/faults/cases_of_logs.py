@@ -48,4 +48,12 @@ LOGS: Final = (
         job=works_for_a_while(),
         lines=SIX_LINES,
     ),
+    Case(
+        name="log-later-than-promised",
+        happens="Every line comes a second late, later than `log_settle` allows for: the first lines show it.",
+        faults=(LateLogs(seconds=1),),
+        job=works_for_a_while(),
+        lines=SIX_LINES,
+        log_settle=0.2,
+    ),
 )

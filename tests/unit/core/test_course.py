@@ -387,6 +387,37 @@ def test_a_timeout_counts_from_the_launch_that_made_the_task() -> None:
     assert timedelta(seconds=60) <= task.ended_at - task.created_at < timedelta(seconds=61)
 
 
+def test_as_long_as_aws_asks_for_patience_the_jobs_time_does_not_pass() -> None:
+    """The timeout counts from when ECS has made the task."""
+    world = World([FOREVER], faults={"LaunchTask": ["throttled"] * 6})
+
+    outcome = end_of(one_life(world, new_record(timeout=60)))
+
+    (task,) = world.tasks
+    assert Verdict.TIMED_OUT is outcome.verdict
+    assert task.created_at > BEGIN + timedelta(seconds=20)
+    assert timedelta(seconds=60) <= task.ended_at - task.created_at < timedelta(seconds=61)
+
+
+def test_a_task_that_was_made_late_is_not_missed_too_soon() -> None:
+    """ECS may not show it for a minute after it has made it, whenever RunTask was called first."""
+    late = replace(SUCCESS, missing_for=30.0)
+    world, store = (
+        World([late], faults={"LaunchTask": ["throttled"] * 11}),
+        Store(new_record(Policy(start_timeout=300))),
+    )
+    process = Process(world, store, fresh=True)
+    while store.record.task_arn is None:
+        world.advance_to(process.due)
+        process.turn()
+    assert world.now > BEGIN + timedelta(seconds=60)
+    process.open()
+
+    live(world, process)
+
+    assert Verdict.SUCCEEDED is end_of(process).verdict
+
+
 # -- the answers of RunTask ------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jobrunner.core.follow import (
     DRAIN_LIMIT,
+    LONGEST_SETTLE,
     Follow,
     LogPage,
     LogStream,
@@ -267,6 +268,23 @@ def test_reading_is_given_up_when_it_stays_throttled_after_the_end() -> None:
 
     assert asked > DRAIN_LIMIT
     assert follow.report().reason == "the log of main could not be read to its end: Rate exceeded"
+
+
+def test_a_stream_that_was_later_than_promised_is_waited_for_longer() -> None:
+    """What an earlier answer should have had disproves the promise: twice its delay is waited for, up to a limit."""
+    for delay, patience in ((3.0, 6.0), (0.2, 1.0), (100.0, LONGEST_SETTLE)):
+        follow = Follow([MAIN], settle=1.0)
+        late = LogPage(timestamps=[200_000], messages=["late"], token="1")
+        follow.take(ReadLog(stream=MAIN, token=None), StreamAbsent(), asked=200.0 + delay)
+        follow.take(ReadLog(stream=MAIN, token=None), late, asked=201.0 + delay)
+        assert ["late"] == [text for batch in follow.release() for text in batch.messages]
+        follow.containers_over(201.0 + delay)
+
+        end = LogPage(timestamps=[], messages=[], token="1")
+        follow.take(ReadLog(stream=MAIN, token="1"), end, asked=201.0 + delay + patience - 0.01)
+        assert not follow.quiet()
+        follow.take(ReadLog(stream=MAIN, token="1"), end, asked=201.0 + delay + patience)
+        assert follow.quiet()
 
 
 def test_reading_is_given_up_when_nothing_can_ever_be_read() -> None:

@@ -94,6 +94,18 @@ def test_the_answer_is_the_task() -> None:
     assert launching.task == task(task_arn=ARN)
 
 
+@pytest.mark.parametrize(("created", "launched"), [(3.0, 3.0), (-3.0, 0.0), (7.0, 5.0), (None, 0.0)])
+def test_a_task_is_launched_when_ecs_has_made_it(created: float | None, launched: float) -> None:
+    """As far as that can be: its clock and ours may differ."""
+    launching = launch_of(new_record())
+    launching.advance(BEGIN)
+
+    made = task(task_arn=ARN, created_at=None if created is None else at(created))
+    launching.advance(at(5), [Launched(launch=Launch(task=made))])
+
+    assert at(launched) == launching.record.launched_at
+
+
 def test_a_planned_launch_is_sent_when_its_time_has_come() -> None:
     """That it is sent is stored first: the step's record is not the planned one any more."""
     planned = new_record(task_arn="arn").relaunch(Position(attempt=2), when=at(30), ended=None)

@@ -103,12 +103,16 @@ class Life:
         )
 
     def page(self, token: str | None, now: float) -> ReadResult:
-        readable = [text for since, text in self.lines if since <= now]
+        readable = [line for line in self.lines if line[0] <= now]
         if not readable:
             return StreamAbsent()
         start = int(token or 0)
         page = readable[start : start + 2]
-        return LogPage(timestamps=[0] * len(page), messages=page, token=str(start + len(page)))
+        return LogPage(
+            timestamps=[round((BEGIN.timestamp() + since) * 1000) for since, _ in page],
+            messages=[text for _, text in page],
+            token=str(start + len(page)),
+        )
 
 
 def drive(
@@ -619,3 +623,27 @@ def test_many_runs_share_their_looks() -> None:
     assert SHARED.first > CLOSE.first
     assert SHARED.longest > CLOSE.longest
     assert SHARED.longest_of_long_run > CLOSE.longest_of_long_run
+
+
+def test_a_stop_that_is_not_answered_is_told_once() -> None:
+    """Looks that are answered in between end the silence, and begin no other story."""
+    watch = watch_of()
+    watch.request_stop("because")
+    unanswered = CallFailed(ask=StopTask(reason="because"), error=AwsUnreachableError("no route to host"))
+    warnings = []
+    for second in range(1, 30, 3):
+        at = NOON + timedelta(seconds=second)
+        warnings += watch.advance(at, [unanswered]).events
+        look(watch, second + 1, RUNNING)
+
+    assert [WarningEvent(message="AWS does not answer, still trying: no route to host")] == warnings
+
+
+def test_throttling_that_does_not_end_is_told_once() -> None:
+    """Whoever waits may want to know why nothing is seen; a little of it is no news."""
+    watch = watch_of()
+    throttled = CallFailed(ask=DescribeTask(), error=AwsThrottledError("Rate exceeded"))
+    told = [watch.advance(NOON + timedelta(seconds=30 * number), [throttled]).events for number in range(10)]
+
+    warning = WarningEvent(message="AWS asks for fewer calls again and again, still trying: Rate exceeded")
+    assert [(), (), (), (), (), (), (warning,), (), (), ()] == told

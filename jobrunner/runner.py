@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jobrunner.core import verdict
 from jobrunner.core.connection import Connection
-from jobrunner.core.course import Guard, Launches, Manner
+from jobrunner.core.course import Launches, Manner
 from jobrunner.core.ending import unlaunched
 from jobrunner.core.events import Event, Finished, WatchEvent, flatten
+from jobrunner.core.guarding import Guard
 from jobrunner.core.options import RunOptions
 from jobrunner.core.spec import JobSpec
 from jobrunner.core.variations import Variation
@@ -266,7 +267,7 @@ class JobRunner:
         return explanation(self._ports, self.status(name), log=log)
 
     def logs(self, name: str | RunRef, *, follow: bool = False) -> Iterator[WatchEvent]:
-        """Give the log of a run: what there is now, or with `follow` everything until its end.
+        """Give the log of a run: what there is now, or with `follow` everything until the running attempt's end.
 
         Of a run that is over, the whole log, and `Finished` last. Of one that runs, without `follow`, what is
         readable now. Nothing is stopped when the iteration is left.

@@ -12,27 +12,20 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from jobrunner.core import naming
-from jobrunner.core.deadline import Deadline
-from jobrunner.core.durations import format_duration
 from jobrunner.core.ending import NOT_SENT, unlaunched
 from jobrunner.core.events import Finished, Retrying, Started, Warning, WatchEvent  # noqa: A004  our event
+from jobrunner.core.guarding import UNGUARDED, Guard, Guarding, concerns_deadline
 from jobrunner.core.launching import Launching
 from jobrunner.core.observations import (
     CLOSE,
-    CallFailed,
-    ClearDeadline,
-    DeadlineCleared,
-    DeadlineSet,
     Observation,
     Overtaken,
     Pace,
-    SetDeadline,
     Step,
     TaskSeen,
 )
 from jobrunner.core.retry import after_end
-from jobrunner.core.watch import Watch, timeout_reason
+from jobrunner.core.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,28 +34,13 @@ if TYPE_CHECKING:
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.judgement import Judgement
     from jobrunner.core.lifecycle import TaskSnapshot
-    from jobrunner.core.observations import Ask, Patience
+    from jobrunner.core.observations import Patience
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
     from jobrunner.errors import AwsError
 
 #: A planned attempt that is so late has no process that would launch it.
 _OVERDUE = timedelta(seconds=60)
-#: A schedule whose time has passed when it is made may never fire.
-_SOON = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guard:
-    """What is needed for a timeout that holds when nobody watches.
-
-    Attributes:
-        role: The role with which EventBridge Scheduler calls StopTask, name or ARN; None where there is none.
-        group: The schedule group.
-    """
-
-    role: str | None = None
-    group: str = "default"
 
 
 class Launches(Enum):
@@ -92,7 +70,7 @@ class Manner:
     logs: bool = True
     wait_bill: bool = True
     pace: Pace = CLOSE
-    guard: Guard = Guard()
+    guard: Guard = UNGUARDED
     launches: Launches = Launches.ALL
 
 
@@ -129,7 +107,8 @@ class Course:
         self._prices = prices
         self._stop: str | None = None
         self._end: Outcome | None = None
-        self._unguarded = self._cautioned = False
+        self._cautioned = False
+        self._guarding = Guarding(manner.guard, record)
         self._silent = True
         self._news: list[WatchEvent] = []
         self._stage = self._enter(now, fresh=fresh)
@@ -142,7 +121,7 @@ class Course:
     @property
     def launched(self) -> bool:
         """Whether ECS has the task, with its deadline; or the run is over without one."""
-        return self.outcome is not None or (isinstance(self._stage, Watch) and not self._held)
+        return self.outcome is not None or (isinstance(self._stage, Watch) and not self._guarding.pending)
 
     @property
     def leavable(self) -> bool:
@@ -192,14 +171,9 @@ class Course:
                 return (Started(run_id=record.run_id, task_arn=None, attempt=record.attempt), *events)
         return events
 
-    @property
-    def _held(self) -> bool:
-        """Whether a task has started that may not be left to itself yet: its deadline is to be set first."""
-        return self._unguarded and self._manner.guard.role is not None
-
     def _told(self, events: tuple[WatchEvent, ...]) -> tuple[WatchEvent, ...]:
         """Hold back that a task has started, and what it does, until its deadline is set."""
-        if self._held:
+        if isinstance(self._stage, Watch) and self._guarding.pending:
             self._news.extend(event for event in events if not isinstance(event, Warning))
             return tuple(event for event in events if isinstance(event, Warning))
         news, self._news = (*self._news, *events), []
@@ -247,7 +221,7 @@ class Course:
     def _watch_task(self, now: datetime) -> Watch:
         record, manner = self.record, self._manner
         self._end = None
-        self._unguarded = record.deadline is not None and record.guard is None
+        self._guarding = Guarding(manner.guard, record)
         self._news.append(Started(run_id=record.run_id, task_arn=record.task_arn, attempt=record.attempt))
         if manner.logs and not self._cautioned:
             self._cautioned = True
@@ -301,24 +275,25 @@ class Course:
         events: list[WatchEvent] = []
         theirs = []
         for observation in observations:
-            if _of_guard(observation):
-                events.extend(self._take_guard(observation))
+            if concerns_deadline(observation):
+                self.record, told = self._guarding.take(observation, self.record)
+                events.extend(told)
             elif not isinstance(observation, Overtaken):
                 theirs.append(observation)
         step = Step(events=())
         if self._end is None:
             step = watch.advance(now, theirs)  # type: ignore[arg-type]  # those of a launch came before there was a watch
             events.extend(event for event in step.events if not isinstance(event, Finished))
-            events.extend(self._check_guard(watch))
+            ending = watch.judgement is not None or self._stop is not None
+            events.extend(self._guarding.check(self.record, ending=ending, seen=watch.task is not None))
             self._end = step.outcome
-        if watch.judgement is not None and self.record.guard is not None:
+        if watch.judgement is not None and (clears := tuple(self._guarding.clears(self.record))):
             # First of all: until then it may stop a task that is just ending, and take the blame for it.
-            cleared = ClearDeadline(name=self.record.guard, group=self._manner.guard.group)
-            return Step(events=tuple(events), asks=(cleared,))
+            return Step(events=tuple(events), asks=clears)
         if watch.judgement is not None and self._end is not None:
             events.extend(self._ended(watch, watch.judgement, self._end, now))
             return Step(events=tuple(events))
-        if asks := tuple(self._guard_asks(watch.task, now)):
+        if asks := tuple(self._guarding.asks(self.record, watch.task, now)):
             return Step(events=tuple(events), asks=asks)
         return Step(events=tuple(events), wait=step.wait, asks=step.asks)
 
@@ -339,55 +314,3 @@ class Course:
         if retry is None:  # otherwise the run is not over: it goes on elsewhere
             self.record = record.with_outcome(self.outcome)
         yield Finished(outcome=self.outcome)
-
-    # -- the timeout when nobody watches -----------------------------------------------------------------------
-
-    def _check_guard(self, watch: Watch) -> Iterator[WatchEvent]:
-        """Find out whether the task still needs a deadline: not one that is over, or about to be stopped."""
-        if watch.judgement is not None or self._stop is not None:
-            self._unguarded = False
-        elif self._unguarded and watch.task is not None and self._manner.guard.role is None:
-            self._unguarded = False
-            yield Warning(message=self._only_here("scheduler_role is not set"))
-
-    def _guard_asks(self, task: TaskSnapshot | None, now: datetime) -> Iterator[Ask]:
-        """Ask for what stops the task at its timeout until that is answered: an ask may be left out for a stop.
-
-        Also when its time has passed already, as it may have while AWS asked for patience: this process stops the
-        task then, unless it leaves or dies first.
-        """
-        record, guard = self.record, self._manner.guard
-        if self._unguarded and guard.role is not None and task is not None and record.deadline is not None:
-            yield SetDeadline(
-                deadline=Deadline(
-                    name=naming.timeout_schedule(record.token),
-                    group=guard.group,
-                    at=max(record.deadline, now + _SOON),
-                    role=guard.role,
-                    cluster=record.cluster,
-                    task_arn=task.task_arn,
-                    reason=timeout_reason(record.timeout),
-                )
-            )
-
-    def _take_guard(self, observation: Observation) -> Iterator[WatchEvent]:
-        match observation:
-            case DeadlineSet():
-                self._unguarded = False
-                self.record = replace(self.record, guard=naming.timeout_schedule(self.record.token))
-            case CallFailed(ask=SetDeadline(), error=error):
-                self._unguarded = False
-                yield Warning(message=self._only_here(error.what))
-            case _:
-                # Cleared, or not: a schedule that is left over stops a task that has stopped, and deletes itself.
-                self.record = replace(self.record, guard=None)
-
-    def _only_here(self, why: str) -> str:
-        timeout = format_duration(self.record.timeout or 0)
-        return f"the timeout of {timeout} is kept by this process only, while it follows the run: {why}"
-
-
-def _of_guard(observation: Observation) -> bool:
-    if isinstance(observation, CallFailed):
-        return isinstance(observation.ask, SetDeadline | ClearDeadline)
-    return isinstance(observation, DeadlineSet | DeadlineCleared)

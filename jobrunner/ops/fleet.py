@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from jobrunner.core.course import Guard
+    from jobrunner.core.guarding import Guard
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
     from jobrunner.core.variations import Variation

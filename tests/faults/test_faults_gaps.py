@@ -6,18 +6,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import CASES
-from expected import first_of, told
 from fault_case import SIX_LINES, Case, works_for_a_while
 from laboratory import Trial
-from ways import run, try_out
+from ways import run
 
 from jobrunner.local.faults import LateLogs
 
 if TYPE_CHECKING:
     from laboratory import Laboratory
 
-_RETRIED = [case for case in CASES if case.name == "spot-retried"]
 _LATE = (
     Case(
         name="log-overtaken",
@@ -28,13 +25,6 @@ _LATE = (
         log_settle=1,
     ),
 )
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="`logs -f` ends with the attempt that it follows")
-@pytest.mark.parametrize("case", _RETRIED, ids=str)
-def test_logs_follow_to_the_end_of_the_run(laboratory: Laboratory, case: Case) -> None:
-    """`logs -f` goes "on until the run's end": also when another process launches the next attempt."""
-    assert first_of(case, "logs") == told(try_out(laboratory, case, "logs").first)
 
 
 @pytest.mark.xfail(

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 @click.command("logs")
 @click.argument("run")
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run's end. Ctrl-C stops nothing.")
+@click.option(
+    "-f",
+    "--follow",
+    "following",
+    is_flag=True,
+    help="Go on until the end of the attempt that runs. Ctrl-C stops nothing.",
+)
 @click.option("--timestamps", is_flag=True, help="Begin each log line with its time.")
 @shared
 @click.pass_obj

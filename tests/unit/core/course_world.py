@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
 from jobrunner.core.billing import Price, PriceTable
-from jobrunner.core.course import Guard, Manner
+from jobrunner.core.course import Manner
 from jobrunner.core.follow import ReadLog, StreamAbsent
+from jobrunner.core.guarding import Guard
 from jobrunner.core.lifecycle import STOPPED, TaskSnapshot
 from jobrunner.core.observations import (
     Ask,

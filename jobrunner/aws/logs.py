@@ -161,7 +161,7 @@ def _unread(error: Exception, *, group: str) -> ReadResult | None:
         return None
     if isinstance(ours, AwsRefusedError):
         return Unreadable(reason=ours.what)
-    return ReadLater(reason=ours.what)
+    return ReadLater(reason=ours.what, silent=isinstance(ours, AwsUnreachableError))
 
 
 def _check_class(group: str, kind: str) -> None:

@@ -76,9 +76,15 @@ class StreamAbsent:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadLater:
-    """AWS asked for fewer calls, or did not answer: the same question may be answered later."""
+    """AWS asked for fewer calls, or did not answer: the same question may be answered later.
+
+    Attributes:
+        reason: What it said, or what kept it from answering.
+        silent: Whether there was no answer at all.
+    """
 
     reason: str
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +128,7 @@ class _Tail:
         self.held_keys: Sequence[int] = []
         self.held_from = 0
         self.trouble: str | None = None
+        self.silent = False
 
     def take(self, result: ReadResult, asked: float) -> None:
         self.trouble = None
@@ -134,7 +141,7 @@ class _Tail:
                 self.group_absent = result.group_absent
                 self._at_end(asked)
             case ReadLater():
-                self.trouble = result.reason
+                self.trouble, self.silent = result.reason, result.silent
                 self.end_shown = None
                 self.pause = min(max(self.pause, LONGEST_PAUSE / 2) * 2, LONGEST_BACKOFF)
                 self.due = asked + self.pause
@@ -212,9 +219,18 @@ class Follow:
         streams: One per container with an awslogs driver.
         settle: Seconds after which a line that was written is certain to be readable.
         blind: Why the log of some container cannot be read at all (another log driver, …).
+        patience: Seconds without any answer after which what cannot be read is given up.
     """
 
-    def __init__(self, streams: Iterable[LogStream], *, settle: float, blind: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        streams: Iterable[LogStream],
+        *,
+        settle: float,
+        blind: Iterable[str] = (),
+        patience: float = DRAIN_LIMIT,
+    ) -> None:
+        self._patience = patience
         self._tails = {stream: _Tail(stream) for stream in streams}
         self._settle = settle
         self._blind = tuple(blind)
@@ -259,8 +275,13 @@ class Follow:
         if self._over is not None and self._drained_since is None and all_caught_up:
             self._drained_since = asked
         self._check_stuck(asked)
-        since = [one for one in (self._drained_since, self._stuck_since) if one is not None]
-        if since and asked - min(since) > max(DRAIN_LIMIT, self._settle * 6):
+        limit = max(DRAIN_LIMIT, self._settle * 6)
+        if self._drained_since is not None and asked - self._drained_since > limit:
+            self._gave_up = True
+        silent = all(tail.silent for tail in self._tails.values() if tail.trouble)
+        if self._stuck_since is not None and asked - self._stuck_since > (
+            min(limit, self._patience) if silent else limit
+        ):
             self._gave_up = True
 
     def _check_stuck(self, asked: float) -> None:

@@ -80,7 +80,12 @@ class Watch:
         self._prices = prices
         self._pace = pace
         self._wait_bill = wait_bill
-        self._follow = Follow(subject.streams or (), settle=patience.log_settle, blind=subject.blind)
+        self._follow = Follow(
+            subject.streams or (),
+            settle=patience.log_settle,
+            blind=subject.blind,
+            patience=patience.unreachable,
+        )
         self._task: TaskSnapshot | None = None
         self._phase: str | None = None
         self._phase_since = now.timestamp()

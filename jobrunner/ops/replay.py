@@ -73,7 +73,7 @@ def read_log(
     streams = [stream for source in record.logs if (stream := source.stream(task_id))]
     settle = ports.connection.log_settle if to_end else 0.0
     blind = [source.blind for source in record.logs if source.blind]
-    follow = Follow(streams, settle=settle, blind=blind)
+    follow = Follow(streams, settle=settle, blind=blind, patience=ports.connection.patience)
     follow.containers_over(_over(ports, over_since, settle))
     while not follow.quiet():
         asked = ports.clock.now().timestamp()

@@ -270,6 +270,18 @@ def test_reading_is_given_up_when_it_stays_throttled_after_the_end() -> None:
     assert follow.report().reason == "the log of main could not be read to its end: Rate exceeded"
 
 
+def test_silence_is_borne_as_long_as_the_connection_says() -> None:
+    """An endpoint of this machine that does not answer has gone; who throttles is asked again for longer."""
+    for silent, patience in ((True, 5.0), (False, DRAIN_LIMIT)):
+        follow = Follow([MAIN], settle=0.0, patience=5.0)
+        follow.containers_over(0.0)
+        asked = 0.0
+        while not follow.quiet():
+            follow.take(ReadLog(stream=MAIN, token=None), ReadLater(reason="why", silent=silent), asked=asked)
+            asked += 1.0
+        assert patience + 1.0 < asked <= patience + 2.5
+
+
 def test_a_stream_that_was_later_than_promised_is_waited_for_longer() -> None:
     """What an earlier answer should have had disproves the promise: twice its delay is waited for, up to a limit."""
     for delay, patience in ((3.0, 6.0), (0.2, 1.0), (100.0, LONGEST_SETTLE)):

@@ -28,6 +28,7 @@ from jobrunner.core.spec import JobSpec
 from jobrunner.core.variations import Variation
 from jobrunner.errors import SpecError, UnknownRunError
 from jobrunner.ops import start as starting
+from jobrunner.ops.check import check
 from jobrunner.ops.clock import SystemClock
 from jobrunner.ops.find import find, settle_launch
 from jobrunner.ops.observe import Observer, StopSignal
@@ -126,7 +127,7 @@ class JobRunner:
             SpecError: With what is wrong.
             UnknownJobError: The project has no such job.
         """
-        starting.check(self._spec(job), self.settings, options or RunOptions())
+        check(self._spec(job), self.settings, options or RunOptions())
 
     def start(
         self, job: str | JobSpec, options: RunOptions | None = None, *, wait_bill: bool = True, **changes: Any
@@ -203,7 +204,7 @@ class JobRunner:
         spec = self._spec(job)
         named = [one if isinstance(one, Variation) else Variation(label="", options=one) for one in variations]
         for one in named:
-            starting.check(spec, self.settings, one.options)
+            check(spec, self.settings, one.options)
         ports = self._many
         return open_fleet(
             ports,

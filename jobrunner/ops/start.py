@@ -18,6 +18,7 @@ from jobrunner.core.outcome import Verdict
 from jobrunner.core.record import RunRecord
 from jobrunner.core.retry import Position, policy_of
 from jobrunner.ops import define
+from jobrunner.ops.check import check
 from jobrunner.ops.find import joined
 from jobrunner.ops.patience import patiently
 
@@ -47,18 +48,6 @@ class Begun:
 
     record: RunRecord
     fresh: bool = False
-
-
-def check(spec: JobSpec, settings: Settings, options: RunOptions) -> None:
-    """Find everything that can be wrong without asking AWS.
-
-    Raises:
-        SpecError: With what is missing or illegal.
-    """
-    definition = task_definition(spec, settings)
-    name = definition.family if definition else str(spec.task_definition)
-    identity = request.RunIdentity(run_id=naming.run_id_from(bytes(10)))
-    request.run_request(spec, settings, options, identity, task_definition=name)
 
 
 class Beginner:

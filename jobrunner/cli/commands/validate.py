@@ -12,7 +12,7 @@ from jobrunner.cli.options import job_names, shared
 from jobrunner.core.options import RunOptions
 from jobrunner.document import load_project
 from jobrunner.errors import Problem, SpecError
-from jobrunner.ops.start import check
+from jobrunner.ops.check import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

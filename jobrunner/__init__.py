@@ -3,7 +3,7 @@
 The architecture in one page. Imports point down only (import-linter holds it to that):
 
     edges       cli/   local/                     the command line; an AWS endpoint that executes tasks
-    façade      runner.py                         `JobRunner`: binds a `Connection` to the ports
+    façade      runner.py   binding.py            `JobRunner`; it binds a `Connection` to the ports
     use cases   ops/                              start, observe, fleet, find, explain: core and ports, no boto3
     adapters    aws/   document/   store/         boto3; YAML; SQLite: each knows `core` only
     pure        core/                             no I/O, no clock
@@ -71,8 +71,8 @@ if TYPE_CHECKING:
     from jobrunner.errors import UnknownRunError as UnknownRunError
     from jobrunner.ops.explain import Explanation as Explanation
     from jobrunner.ops.fleet import Fleet as Fleet
+    from jobrunner.ops.handle import Run as Run
     from jobrunner.runner import JobRunner as JobRunner
-    from jobrunner.runner import Run as Run
 
 #: Where each public name lives. Nothing is imported before it is used: `import jobrunner` and `jobrunner --help`
 #: would otherwise pay for pydantic and boto3.
@@ -98,7 +98,7 @@ _HOMES = {
     "PhaseChanged": "core.events",
     "Problem": "errors",
     "Retrying": "core.events",
-    "Run": "runner",
+    "Run": "ops.handle",
     "RunEvent": "core.variations",
     "RunFailedError": "errors",
     "RunOptions": "core.options",

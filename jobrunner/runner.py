@@ -17,22 +17,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from jobrunner.binding import connection_of, open_gateways_once, open_ports
 from jobrunner.core import verdict
-from jobrunner.core.connection import Connection
 from jobrunner.core.course import Launches, Manner
 from jobrunner.core.ending import unlaunched
-from jobrunner.core.events import Event, Finished, WatchEvent, flatten
 from jobrunner.core.guarding import Guard
 from jobrunner.core.options import RunOptions
 from jobrunner.core.spec import JobSpec
 from jobrunner.core.variations import Variation
-from jobrunner.errors import SpecError, UnknownRunError
 from jobrunner.ops import start as starting
 from jobrunner.ops.check import check
-from jobrunner.ops.clock import SystemClock
 from jobrunner.ops.find import find, settle_launch
-from jobrunner.ops.observe import Observer, StopSignal
-from jobrunner.ops.ports import Ports
+from jobrunner.ops.handle import Run
 from jobrunner.ops.replay import read_earlier, read_log, replay
 from jobrunner.ops.status import RunStatus, running, status
 
@@ -40,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from jobrunner.aws import Gateways
-    from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.connection import Connection
+    from jobrunner.core.events import WatchEvent
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     from jobrunner.document import Project
     from jobrunner.ops.explain import Explanation
     from jobrunner.ops.fleet import Fleet
+    from jobrunner.ops.ports import Ports
 
 __all__ = ["JobRunner", "Run"]
 
@@ -341,180 +338,3 @@ class JobRunner:
             deadlines=gateways.deadlines,
             release=gateways.clients.close,
         )
-
-
-class Run:
-    """The handle of one run. Give `str(run.ref)` to whoever may want to find it again."""
-
-    def __init__(self, ports: Ports, record: RunRecord, *, manner: Manner | None = None, fresh: bool = False) -> None:
-        self._ports = ports
-        self._begun = record
-        self._stop = StopSignal()
-        self._manner = manner or Manner()
-        self._fresh = fresh
-        self._observer: Observer | None = None
-        self._earlier_read = False
-        self._finished = False
-        self._outcome = record.outcome
-
-    @property
-    def record(self) -> RunRecord:
-        """What this machine knows of the run."""
-        return self._observer.record if self._observer else self._begun
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return self.record.run_id
-
-    @property
-    def ref(self) -> RunRef:
-        """The run's printable identity."""
-        return self.record.ref
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """The end, once it is known; also of a run that AWS refused to start, whose error was raised."""
-        return self._outcome or self.record.outcome
-
-    @property
-    def task(self) -> TaskSnapshot | None:
-        """The latest that ECS said of the task while it is streamed; readable from any thread."""
-        return self._observer.task if self._observer else None
-
-    @property
-    def launched(self) -> bool:
-        """Whether ECS has the run's task, and the deadline of its timeout, or the run is over."""
-        return self._outcome is not None or (self._observer is not None and self._observer.launched)
-
-    @property
-    def leavable(self) -> bool:
-        """Whether whoever follows the run may go without leaving a task that nobody knows, or that has no deadline."""
-        return self._outcome is not None or (self._observer is not None and self._observer.leavable)
-
-    def leaving(self) -> None:
-        """Take note that whoever follows the run is about to go: for one run, nothing is to be done."""
-
-    def launch(self) -> None:
-        """Block until ECS has the task, or the run has ended without one; `stream` then tells what happened.
-
-        Raises:
-            AwsError: AWS refused or did not answer. After `AwsUnreachableError` the task may run: `attach`.
-        """
-        if self._outcome is None:
-            self._observed.launch()
-            self._outcome = self._observed.record.outcome
-
-    def stream(self) -> Iterator[WatchEvent]:
-        """Give what happens until the end, log lines in batches; `Started` first, `Finished` last.
-
-        Blocks between events. A run that is over gives its log again. Leaving the iteration leaves the task
-        running.
-
-        Raises:
-            AwsError: AWS refuses to describe the task, or has not answered for longer than the connection's
-                patience. The run goes on; `JobRunner.attach` finds it.
-        """
-        over = self._begun.outcome is not None or (self._finished and self.record.outcome is not None)
-        return self._keep_outcome(self._replayed() if over else self._followed())
-
-    def events(self) -> Iterator[Event]:
-        """Give what `stream` gives, log lines one by one."""
-        return flatten(self.stream())
-
-    def wait(self) -> Outcome:
-        """Block until the end; the log is read to its end as well, so that the outcome can say so.
-
-        Raises:
-            AwsError: As `stream`.
-        """
-        for _ in self.stream():
-            pass
-        outcome = self.outcome
-        if outcome is None:
-            raise UnknownRunError(f"run {self.run_id} ended without an outcome; this is a bug in jobrunner")
-        return outcome
-
-    def stop(self, reason: str = f"{verdict.STOP} by request") -> None:
-        """Ask for the stop of the task; whoever iterates `stream`, `events` or `wait` sends it.
-
-        May be called from another thread or from a signal handler: it only sets a flag and wakes the stream.
-        """
-        self._stop.set(reason)
-
-    @cached_property
-    def _observed(self) -> Observer:
-        self._observer = Observer(self._ports, self._begun, self._stop, manner=self._manner, fresh=self._fresh)
-        return self._observer
-
-    def _followed(self) -> Iterator[WatchEvent]:
-        if self._begun.earlier and self._manner.logs and not self._earlier_read:
-            # Attempts that ended before this handle was made: their log is part of the run's.
-            self._earlier_read = True
-            self._observed.know_earlier((yield from read_earlier(self._ports, self._begun, self._begun.earlier)))
-        yield from self._observed.stream()
-
-    def _replayed(self) -> Iterator[WatchEvent]:
-        yield from replay(self._ports, self.record)
-
-    def _keep_outcome(self, source: Iterator[WatchEvent]) -> Iterator[WatchEvent]:
-        for event in source:
-            if isinstance(event, Finished):
-                self._outcome = event.outcome
-                self._finished = True
-            yield event
-
-
-def connection_of(settings: Settings) -> Connection:
-    """Give the connection that a project's settings describe.
-
-    Raises:
-        SpecError: The endpoint is `local`: whoever calls must bring the connection to one; or no region is set.
-    """
-    if settings.is_local:
-        raise SpecError(
-            f"stage {settings.stage} is on the local endpoint, which the library does not start by itself",
-            hint="Give JobRunner a connection: `with jobrunner.local.serve() as endpoint: … endpoint.connection`.",
-        )
-    if settings.region is None:
-        raise SpecError(
-            "region is not set", hint="Set it in jobrunner.yaml, or as JOBRUNNER_REGION or AWS_REGION, or with a stage."
-        )
-    connection = Connection(region=settings.region, endpoint_url=settings.endpoint, profile=settings.profile)
-    return patient(connection, settings)
-
-
-def patient(connection: Connection, settings: Settings) -> Connection:
-    """Give the connection with what the settings say of AWS's delays."""
-    return replace(
-        connection,
-        log_settle=connection.log_settle if settings.log_settle is None else settings.log_settle,
-        task_settle=connection.task_settle if settings.task_settle is None else settings.task_settle,
-    )
-
-
-def open_ports(settings: Settings, connection: Connection) -> Ports:
-    """Bind the ports to AWS and to the store of this machine. boto3 is imported with the first call, not here."""
-    from jobrunner.aws import open_gateways  # noqa: PLC0415  not before the spec is valid
-    from jobrunner.store import load_prices, open_runs  # noqa: PLC0415
-
-    gateways = open_gateways(connection, audit_log_group=settings.audit_log_group)
-    return Ports(
-        connection=connection,
-        tasks=gateways.tasks,
-        definitions=gateways.definitions,
-        deadlines=gateways.deadlines,
-        logs=gateways.logs,
-        runs=open_runs(Path(settings.state_dir).expanduser()),
-        clock=SystemClock(),
-        audit=gateways.audit,
-        prices=load_prices(),
-        release=gateways.clients.close,
-    )
-
-
-def open_gateways_once(connection: Connection) -> Gateways:
-    """Bind the gateways to clients that try each call once."""
-    from jobrunner.aws import open_gateways  # noqa: PLC0415  not before the spec is valid
-
-    return open_gateways(connection, attempts=1)

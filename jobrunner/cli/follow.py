@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jobrunner.core.events import WatchEvent
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
-    from jobrunner.runner import Run
+    from jobrunner.ops.handle import Run
 
 _LINES_KEPT: Final = 5
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jobrunner.binding import connection_of, patient
 from jobrunner.core import local_stage
 from jobrunner.core.connection import Connection
 from jobrunner.document import load_project
 from jobrunner.errors import LocalEndpointError, UnknownRunError
 from jobrunner.local.registry import EndpointInfo, connection_for, discover, endpoints
 from jobrunner.ops import find
-from jobrunner.runner import JobRunner, connection_of, patient
+from jobrunner.runner import JobRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -90,18 +90,7 @@ class Endpoint:
         self._server = Server(self, port)
         self.url = self._server.url
         self.events = TaskEvents(self.moto, time.time)
-        around = Surroundings(
-            url=self.url,
-            workdir=self.workdir,
-            startup=startup,
-            deprovision=deprovision,
-            moto=self.moto,
-            clock=time.time,
-            published=self.events.publish,
-            forget=self.store.forget,
-            faults=self.faults,
-        )
-        self.engine = TaskEngine(around, self.store, self._idle)
+        self.engine = TaskEngine(self._surroundings(startup, deprovision), self.store, self._idle)
         self.faults.listen(self.engine.reconsider)
         ecs = EcsApi(self.moto, self.engine, self.store, time.time, self.faults)
         self._operations: dict[str, Callable[[Request], Reply | None]] = {
@@ -113,6 +102,19 @@ class Endpoint:
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=self.moto.load, name="moto", daemon=True),
         ]
+
+    def _surroundings(self, startup: float, deprovision: float) -> Surroundings:
+        return Surroundings(
+            url=self.url,
+            workdir=self.workdir,
+            startup=startup,
+            deprovision=deprovision,
+            moto=self.moto,
+            clock=time.time,
+            published=self.events.publish,
+            forget=self.store.forget,
+            faults=self.faults,
+        )
 
     def start(self) -> None:
         """Answer requests from now on. Those that need moto wait until it is loaded."""

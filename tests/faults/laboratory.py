@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 
 from jobrunner import JobRunner, JobSpec, job_spec
+from jobrunner.binding import open_ports
 from jobrunner.core import local_stage
 from jobrunner.core.naming import keyed_run_id, started_by, task_id
 from jobrunner.document import load_project
 from jobrunner.local.faults import Forgotten
-from jobrunner.runner import open_ports
 from jobrunner.store import open_runs
 
 if TYPE_CHECKING:

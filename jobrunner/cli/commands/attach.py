@@ -16,7 +16,7 @@ from jobrunner.errors import AwsError, AwsUnreachableError
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.record import RunRecord
-    from jobrunner.runner import Run
+    from jobrunner.ops.handle import Run
 
 
 @click.command("attach")

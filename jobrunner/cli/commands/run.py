@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,7 @@ from jobrunner.errors import AwsError, StoreError
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.options import RunOptions
-    from jobrunner.runner import Run
+    from jobrunner.ops.handle import Run
 
 
 @click.command("run", cls=Arguments)
@@ -64,49 +65,54 @@ def command(
     """
     invocation: Invocation = ctx.obj
     options = options_of(ctx, given)
-    if count is not None or matrix:
+    several = count is not None or bool(matrix)
+    _check_usage(ctx, several=several, of_one=detach or timestamps or no_wait_bill, of_many=bool(parallel) or fail_fast)
+    if several:
         from jobrunner.cli import many
 
-        if detach or timestamps or no_wait_bill:
-            raise click.UsageError("--detach, --timestamps and --no-wait-bill are for a single run", ctx)
         group = many.Group(job=job, options=options, count=count, matrix=matrix, parallel=parallel, fail_fast=fail_fast)
         return many.run(invocation, group, on_interrupt=on_interrupt)
-    if parallel is not None or fail_fast:
-        raise click.UsageError("--parallel and --fail-fast go with --count or --matrix", ctx)
     with to_start(invocation, job, options) as session:
         if detach:
             return _detached(invocation, session, job, options)
-        return _followed(
-            invocation,
-            session,
-            job,
-            options,
-            on_interrupt=on_interrupt,
-            timestamps=timestamps,
-            wait_bill=not no_wait_bill,
-        )
+        manner = _Manner(on_interrupt=on_interrupt, timestamps=timestamps, wait_bill=not no_wait_bill)
+        return _followed(invocation, session, job, options, manner)
 
 
-def _followed(
-    invocation: Invocation,
-    session: Session,
-    job: str,
-    options: RunOptions,
-    *,
-    on_interrupt: str | None,
-    timestamps: bool,
-    wait_bill: bool,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Manner:
+    """How one run is followed here.
+
+    Attributes:
+        on_interrupt: `stop`, `detach`, or None: as the settings say.
+        timestamps: Whether log lines begin with their time.
+        wait_bill: Whether the bill is waited for.
+    """
+
+    on_interrupt: str | None
+    timestamps: bool
+    wait_bill: bool
+
+
+def _check_usage(ctx: click.Context, *, several: bool, of_one: bool, of_many: bool) -> None:
+    """Refuse options of a single run for many, and the other way round."""
+    if several and of_one:
+        raise click.UsageError("--detach, --timestamps and --no-wait-bill are for a single run", ctx)
+    if of_many and not several:
+        raise click.UsageError("--parallel and --fail-fast go with --count or --matrix", ctx)
+
+
+def _followed(invocation: Invocation, session: Session, job: str, options: RunOptions, manner: _Manner) -> int:
     runner = session.runner
     run: Run | None = None
     report: follow.Report | None = None
     try:
-        with Interrupts(invocation.terminal, on_interrupt or runner.settings.on_interrupt) as interrupts:
-            run = runner.begin(job, options, wait_bill=wait_bill)
+        with Interrupts(invocation.terminal, manner.on_interrupt or runner.settings.on_interrupt) as interrupts:
+            run = runner.begin(job, options, wait_bill=manner.wait_bill)
             report = follow.Report(
                 invocation,
                 run.record,
-                timestamps=timestamps,
+                timestamps=manner.timestamps,
                 local=session.local,
                 log_readable=session.log_readable,
             )

@@ -15,7 +15,7 @@ from jobrunner.errors import JobrunnerError
 
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
-    from jobrunner.runner import Run
+    from jobrunner.ops.handle import Run
 
 
 @click.command("stop")

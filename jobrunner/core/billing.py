@@ -87,12 +87,11 @@ def tariff_of(task: TaskSnapshot, *, region: str, architecture: str) -> Tariff:
 
     Spot is decided by the capacity provider: `launchType` says FARGATE for both.
     """
-    spot = task.capacity_provider == "FARGATE_SPOT"
     return Tariff(
         region=region,
         operating_system="windows" if (task.operating_system or "").startswith("WINDOWS") else "linux",
         architecture=(task.architecture or architecture).lower(),
-        capacity="spot" if spot else "on-demand",
+        capacity="spot" if task.on_spot else "on-demand",
     )
 
 

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 #: Calls without any answer after which whoever waits is told so.
 _UNANSWERED = 5
-#: Seconds within which a call that was cut off may still take effect.
-_IN_FLIGHT = 5.0
+#: Seconds within which a call that was cut off, or that a process is just about to make, may still take effect.
+IN_FLIGHT = 5.0
 #: A launch that is sent so late after its record was stored is stored again with the time at which it is sent.
 _LATE = timedelta(seconds=30)
 #: For so long a token is certain to be known: it lives until an hour after its task has stopped ("Ensuring
@@ -162,7 +162,7 @@ class Launching:
             self.judgement = _UNKNOWABLE
         elif self._stop is None:
             self._look_first = False
-        elif looked >= self.record.asked_at + timedelta(seconds=max(self._patience.task_settle, _IN_FLIGHT)):
+        elif looked >= self.record.asked_at + timedelta(seconds=max(self._patience.task_settle, IN_FLIGHT)):
             self._unsure = False
         else:
             self._due = now.timestamp() + 1.0

@@ -110,6 +110,11 @@ class TaskSnapshot:
         )
 
     @property
+    def on_spot(self) -> bool:
+        """Whether it runs on Spot: the capacity provider says so, while `launchType` says FARGATE for both."""
+        return self.capacity_provider == "FARGATE_SPOT"
+
+    @property
     def stopped(self) -> bool:
         """Whether the task is over: only `lastStatus` STOPPED is, with all exit codes known."""
         return self.last_status == STOPPED

@@ -149,10 +149,11 @@ def after_end(
         if died >= MAX_LAUNCHES:
             return None
         return Retry(position=_again(at, ran=False, capacity=at.capacity), wait=launch_pause(run_id, at))
-    used = at.attempt - _fallbacks(policy, earlier)
-    if used >= policy.attempts:
+    left = attempts_left(policy, at, earlier)
+    if not left:
         return None
-    return Retry(position=_again(at, ran=True, capacity=at.capacity), wait=_backoff(policy, run_id, at, used))
+    pause = _backoff(policy, run_id, at, policy.attempts - left)
+    return Retry(position=_again(at, ran=True, capacity=at.capacity), wait=pause)
 
 
 def after_refusal(policy: Policy, at: Position, judgement: Judgement, *, left: float, run_id: str) -> Retry | None:

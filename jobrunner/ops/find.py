@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobrunner.core import naming
 from jobrunner.core.ending import NOT_SENT, conclude, unlaunched, unread
+from jobrunner.core.launching import IN_FLIGHT
 from jobrunner.core.logs import log_sources
 from jobrunner.core.record import RunRecord
 from jobrunner.core.request import relaunched
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from jobrunner.core.settings import Settings
     from jobrunner.ops.ports import Ports
 
-#: A record without a task may belong to a process that is just about to call RunTask.
-_LAUNCH_WINDOW = 5.0
 _LISTED = 5
 
 
@@ -74,7 +73,7 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
     """
     if record.task_arn is not None or record.outcome is not None or not record.sent:
         return record
-    window = max(ports.connection.task_settle, _LAUNCH_WINDOW)
+    window = max(ports.connection.task_settle, IN_FLIGHT)
     while (task_arn := patiently(ports.clock, lambda: task_of_launch(ports, record))) is None:
         age = (ports.clock.now() - record.asked_at).total_seconds()
         if age >= window:
@@ -170,7 +169,7 @@ def _ended(record: RunRecord, task: TaskSnapshot, at: Position, prices: PriceTab
 
 def _position(task: TaskSnapshot, all_tasks: Sequence[TaskSnapshot]) -> Position:
     same = [one for one in all_tasks if attempt_of(one) == attempt_of(task) and order_of(one) <= order_of(task)]
-    capacity = SPOT if task.capacity_provider == "FARGATE_SPOT" else ON_DEMAND
+    capacity = SPOT if task.on_spot else ON_DEMAND
     return Position(attempt=attempt_of(task), launch=len(same), capacity=capacity)
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.cli import collector, exits, summary, words
+from jobrunner.cli.aside import Aside
+from jobrunner.cli.interrupts import Left
 from jobrunner.cli.logtext import LogJson, LogText
 from jobrunner.cli.terminal import OutputLostError
 from jobrunner.core.events import Finished, LogBatch, PhaseChanged, Retrying, Started, VerdictKnown
 from jobrunner.core.events import Warning as WarningEvent
 from jobrunner.core.lifecycle import STOPPED
 from jobrunner.core.verdict import INTERRUPT
-from jobrunner.errors import AwsError
+from jobrunner.errors import JobrunnerError
 from jobrunner.ops.status import billed_so_far
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from jobrunner.cli.interrupts import Interrupts, Left
+    from jobrunner.cli.interrupts import Interrupts
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.events import WatchEvent
     from jobrunner.core.outcome import Outcome
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from jobrunner.ops.handle import Run
 
 _LINES_KEPT: Final = 5
+#: Who leaves waits no longer than so for ECS to take the stop; a StopTask takes some 50 ms.
+_LEAVE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.05
 
 
 class Lines:
@@ -189,14 +196,43 @@ def follow(run: Run, report: Report, interrupts: Interrupts) -> int:
         AwsError: As `Run.stream`.
     """
     report.run = run
-    interrupts.watch(run)
-    outcome = show_all(run.stream(), report, interrupts)
+    aside = Aside(run.stream(), interrupts)
+    try:
+        interrupts.watch(run)
+        outcome = show_all(aside, report)
+    except Left as left:
+        if left.stopping:
+            aside.let_go()
+        raise
     if outcome is None:
         raise RuntimeError(f"run {run.run_id} ended without an outcome")
     return report.code(exits.of_outcome(outcome, interrupts.received))
 
 
-def show_all(events: Iterable[WatchEvent], report: Report, interrupts: Interrupts | None = None) -> Outcome | None:
+def launch(run: Run, interrupts: Interrupts) -> None:
+    """Launch a run that nobody follows yet; the signals of the context act on it.
+
+    Raises:
+        Left: The user leaves; a launch under way goes on.
+        AwsError: As `Run.launch`.
+    """
+    aside = Aside(_launched(run), interrupts)
+    try:
+        interrupts.watch(run)
+        for _ in aside:
+            pass
+    except Left as left:
+        if left.stopping:
+            aside.let_go()
+        raise
+
+
+def _launched(run: Run) -> Iterator[None]:
+    run.launch()
+    yield None
+
+
+def show_all(events: Iterable[WatchEvent], report: Report) -> Outcome | None:
     """Show events; give the outcome if one came."""
     outcome = None
     collector.work()
@@ -206,14 +242,12 @@ def show_all(events: Iterable[WatchEvent], report: Report, interrupts: Interrupt
                 outcome = event.outcome
             else:
                 report.show(event)
-            if interrupts is not None:
-                interrupts.check()
     if outcome is not None:
         report.show(Finished(outcome=outcome))
     return outcome
 
 
-def leave(invocation: Invocation, run: Run | None, left: Left) -> int:
+def leave(invocation: Invocation, run: Run | None, left: Left, interrupts: Interrupts) -> int:
     """Leave a run to itself and say how to come back to it; give the exit code.
 
     If its stop was asked for, ECS has been told before this returns, or the message says that it may not have been.
@@ -221,35 +255,47 @@ def leave(invocation: Invocation, run: Run | None, left: Left) -> int:
     if run is None:
         message, hint = "left before anything was started", invocation.command("ps")
     else:
-        state = "goes on" if not left.stopping else "is being stopped" if stop_for_sure(run) else "may go on"
+        state = (
+            "goes on" if not left.stopping else "is being stopped" if stop_for_sure(run, interrupts) else "may go on"
+        )
         message, hint = f"left run {run.run_id}, which {state}", invocation.command("attach", run.run_id)
     invocation.note(message)
     invocation.terminal.say(f"  next  {hint}")
+    interrupts.give_back()  # who reads stdout may be what holds this command up
     if invocation.json:
         invocation.write_json({"event": "error", "message": message, "hint": hint})
     return exits.of_signal(left.signal)
 
 
-def stop_for_sure(run: Run) -> bool:
-    """Tell whether ECS has been told to stop the task; tell it if it has not.
+def stop_for_sure(run: Run, interrupts: Interrupts) -> bool:
+    """Tell whether ECS has been told to stop the task; tell it if it has not, within seconds.
 
     The second signal may come so soon after the first that the stop which the first asked for has not been sent.
-    To leave then would leave a task running that everybody believes to be stopped.
+    To leave then would leave a task running that everybody believes to be stopped. Another signal ends the waiting.
     """
-    if _stopping(run):
-        return True
-    run.stop(f"{INTERRUPT} before it was left")
-    cautions = {source.caution for source in run.record.logs}
-    try:
-        for event in run.stream():
-            if _stopping(run) or isinstance(event, Finished):
-                return True
-            if isinstance(event, WarningEvent) and event.message not in cautions:
-                return False  # AWS does not answer, or refuses
-    except AwsError:
-        return False
-    return False
+    deadline = time.monotonic() + _LEAVE_SECONDS
+    told: _StopNow | None = None
+    while not run.stopping:
+        if told is None and run.record.task_arn is not None:
+            # Beside the stream, which may be held up by a call.
+            told = _StopNow(run)
+            told.start()
+        hopeless = not interrupts.watching if told is None else told.failed
+        if hopeless or time.monotonic() > deadline or interrupts.insisted(within=_LOOK_SECONDS):
+            return run.stopping
+    return True
 
 
-def _stopping(run: Run) -> bool:
-    return run.task is not None and (run.task.stopped or run.task.desired_status == STOPPED)
+class _StopNow(threading.Thread):
+    """Stops a run's task; a daemon, since whoever leaves does not wait for an AWS that does not answer."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(name="jobrunner-stop", daemon=True)
+        self._run = run
+        self.failed = False
+
+    def run(self) -> None:
+        try:
+            self._run.stop_now(f"{INTERRUPT} before it was left")
+        except JobrunnerError:
+            self.failed = True  # and so the message says that the run may go on

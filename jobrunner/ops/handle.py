@@ -34,6 +34,9 @@ class Run:
         self._observer: Observer | None = None
         self._earlier_read = False
         self._finished = False
+        self._leaving = False
+        #: The task that ECS has been told to stop from elsewhere than the stream.
+        self._told_to_stop: str | None = None
         self._outcome = record.outcome
 
     @property
@@ -71,8 +74,22 @@ class Run:
         """Whether whoever follows the run may go without leaving a task that nobody knows, or that has no deadline."""
         return self._outcome is not None or (self._observer is not None and self._observer.leavable)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether ECS has been told to stop the task, or the run is over; readable from any thread."""
+        task_arn = self.record.task_arn
+        if self._begun.outcome is not None or (task_arn is not None and task_arn == self._told_to_stop):
+            return True
+        return self._observer is not None and self._observer.stopping
+
     def leaving(self) -> None:
-        """Take note that whoever follows the run is about to go: for one run, nothing is to be done."""
+        """End `stream` early, as soon as the run is `leavable`: whoever follows it is about to go.
+
+        May be called from another thread or from a signal handler.
+        """
+        self._leaving = True
+        if self._observer is not None:
+            self._observer.leaving()
 
     def launch(self) -> None:
         """Block until ECS has the task, or the run has ended without one; `stream` then tells what happened.
@@ -121,9 +138,27 @@ class Run:
         """
         self._stop.set(reason)
 
+    def stop_now(self, reason: str = f"{verdict.STOP} by request") -> None:
+        """Ask for the stop, and tell ECS from this thread: whoever follows the run may be held up by a call.
+
+        It is no more than `stop` while the run has no task. May be called from any thread.
+
+        Raises:
+            AwsError: AWS refuses, or does not answer; the stop is asked for all the same.
+        """
+        self._stop.set(reason)
+        record, said = self.record, self._stop.reason or reason
+        if record.task_arn is None or self.stopping:
+            return
+        self._ports.tasks.stop(record.cluster, record.task_arn, said)
+        self._ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": said})
+        self._told_to_stop = record.task_arn
+
     @cached_property
     def _observed(self) -> Observer:
         self._observer = Observer(self._ports, self._begun, self._stop, manner=self._manner, fresh=self._fresh)
+        if self._leaving:
+            self._observer.leaving()
         return self._observer
 
     def _followed(self) -> Iterator[WatchEvent]:

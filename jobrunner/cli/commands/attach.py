@@ -43,18 +43,19 @@ def command(invocation: Invocation, *, run: str, on_interrupt: str | None, no_wa
 
 
 def _followed(invocation: Invocation, session: Session, run: Run, report: follow.Report, on_interrupt: str) -> int:
-    try:
-        with Interrupts(invocation.terminal, on_interrupt) as interrupts:
-            return follow.follow(run, report, interrupts)
-    except AwsError as error:
-        # The local endpoint of another `jobrunner run` ends with that command, which has recorded the outcome.
-        known = session.recall(run.run_id)
-        if isinstance(error, AwsUnreachableError) and session.local and known is not None and known.outcome:
-            return _remembered(invocation, known)
-        report.say_goes_on()
-        raise
-    except Left as left:
-        return follow.leave(invocation, run, left)
+    with Interrupts(invocation.terminal, on_interrupt) as interrupts:
+        try:
+            with interrupts.may_leave():
+                return follow.follow(run, report, interrupts)
+        except AwsError as error:
+            # The local endpoint of another `jobrunner run` ends with that command, which has recorded the outcome.
+            known = session.recall(run.run_id)
+            if isinstance(error, AwsUnreachableError) and session.local and known is not None and known.outcome:
+                return _remembered(invocation, known)
+            report.say_goes_on()
+            raise
+        except Left as left:
+            return follow.leave(invocation, run, left, interrupts)
 
 
 def _remembered(invocation: Invocation, record: RunRecord) -> int:

@@ -103,48 +103,52 @@ def _check_usage(ctx: click.Context, *, several: bool, of_one: bool, of_many: bo
 
 
 def _followed(invocation: Invocation, session: Session, job: str, options: RunOptions, manner: _Manner) -> int:
-    runner = session.runner
+    on_first = manner.on_interrupt or session.runner.settings.on_interrupt
     run: Run | None = None
     report: follow.Report | None = None
-    try:
-        with Interrupts(invocation.terminal, manner.on_interrupt or runner.settings.on_interrupt) as interrupts:
-            run = runner.begin(job, options, wait_bill=manner.wait_bill)
-            report = follow.Report(
-                invocation,
-                run.record,
-                timestamps=manner.timestamps,
-                local=session.local,
-                log_readable=session.log_readable,
-            )
-            return follow.follow(run, report, interrupts)
-    except (AwsError, StoreError):
-        if report is not None and run is not None and run.outcome is None:
-            report.say_goes_on()
-        raise
-    except Left as left:
-        session.linger(invocation)
-        return follow.leave(invocation, run, left)
+    with Interrupts(invocation.terminal, on_first) as interrupts:
+        try:
+            with interrupts.may_leave():
+                run = session.runner.begin(job, options, wait_bill=manner.wait_bill)
+                report = follow.Report(
+                    invocation,
+                    run.record,
+                    timestamps=manner.timestamps,
+                    local=session.local,
+                    log_readable=session.log_readable,
+                )
+                return follow.follow(run, report, interrupts)
+        except (AwsError, StoreError):
+            if report is not None and run is not None and run.outcome is None:
+                report.say_goes_on()
+            raise
+        except Left as left:
+            return _left(invocation, session, run, left, interrupts)
+
+
+def _left(invocation: Invocation, session: Session, run: Run | None, left: Left, interrupts: Interrupts) -> int:
+    session.linger(invocation)
+    return follow.leave(invocation, run, left, interrupts)
 
 
 def _detached(invocation: Invocation, session: Session, job: str, options: RunOptions) -> int:
     run: Run | None = None
     report: follow.Report | None = None
-    try:
-        with Interrupts(invocation.terminal, "stop", said="the task is stopped if it was started") as interrupts:
-            run = session.runner.begin(job, options)
-            report = follow.Report(invocation, run.record, local=session.local, log_readable=session.log_readable)
-            interrupts.watch(run)
-            run.launch()
-            if run.outcome is not None or interrupts.received is not None:
-                # ECS did not place it, the key belongs to a run that is over, or it was stopped meanwhile.
-                return follow.follow(run, report, interrupts)
-    except (AwsError, StoreError):
-        if report is not None and run is not None and run.outcome is None:
-            report.say_goes_on()
-        raise
-    except Left as left:
-        session.linger(invocation)
-        return follow.leave(invocation, run, left)
+    with Interrupts(invocation.terminal, "stop", said="the task is stopped if it was started") as interrupts:
+        try:
+            with interrupts.may_leave():
+                run = session.runner.begin(job, options)
+                report = follow.Report(invocation, run.record, local=session.local, log_readable=session.log_readable)
+                follow.launch(run, interrupts)
+                if run.outcome is not None or interrupts.received is not None:
+                    # ECS did not place it, the key belongs to a run that is over, or it was stopped meanwhile.
+                    return follow.follow(run, report, interrupts)
+        except (AwsError, StoreError):
+            if report is not None and run is not None and run.outcome is None:
+                report.say_goes_on()
+            raise
+        except Left as left:
+            return _left(invocation, session, run, left, interrupts)
     session.linger(invocation)
     _say_detached(invocation, run)
     return 0

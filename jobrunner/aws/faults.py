@@ -270,6 +270,11 @@ def code_of(error: Exception) -> str:
     return str(_error(error).get("Code") or "")
 
 
+def answered(error: Exception, code: str) -> bool:
+    """Tell whether AWS has answered with this code."""
+    return is_client_error(error) and code_of(error) == code
+
+
 def message_of(error: Exception) -> str:
     """Give what AWS said."""
     return " ".join(str(_error(error).get("Message") or "").split())

@@ -28,7 +28,7 @@ class Deadline:
 
     Attributes:
         name: Of the schedule, `naming.timeout_schedule`.
-        group: The schedule group, which must exist.
+        group: The schedule group, which is made if it is missing.
         at: Timezone-aware.
         role: What EventBridge Scheduler assumes to call StopTask: an ARN, or the name of a role in the task's own
             account; the name of a role that has a path is written with it, `path/name`.

@@ -63,3 +63,13 @@ def pairs(environment: Mapping[str, str]) -> list[dict[str, str]]:
 def present(key: str, value: Any) -> dict[str, Any]:
     """Give the entry, or nothing: ECS takes a missing key, and no null."""
     return {} if value is None or value == [] else {key: value}
+
+
+def pascal(value: Any) -> Any:
+    """Write a request of ECS's with the names that EventBridge Scheduler and Step Functions have for its members.
+
+    None of RunTask's members is a map of the caller's own keys, so every key is a member's name.
+    """
+    if isinstance(value, dict):
+        return {f"{key[:1].upper()}{key[1:]}": pascal(item) for key, item in value.items()}
+    return [pascal(item) for item in value] if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """The names of what the local endpoint brings.
 
 They are constants so that `show` prints, offline, exactly what a run on the local stage will send. The
-endpoint (`jobrunner.local`) creates these resources at its start; nothing else may depend on their values.
+endpoint (`jobrunner.local`) creates these resources; nothing else may depend on their values.
 """
 
 from __future__ import annotations
@@ -19,4 +19,7 @@ SUBNETS = ("subnet-0a10ca1000000000a", "subnet-0a10ca1000000000b")
 SECURITY_GROUPS = ("sg-0a10ca1000000000c",)
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-execution"
 TASK_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-task"
+#: From here on, what is in the endpoint's stack, `deploy/jobrunner.yaml` for a project `local`.
 SCHEDULER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-local-scheduler"
+STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:jobrunner-local"
+DEAD_LETTER_QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:jobrunner-local-dead-letters"

@@ -22,7 +22,14 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RUN_ID_LENGTH = 16
 _RUN_ID = re.compile(f"[{_ALPHABET}]{{{RUN_ID_LENGTH}}}")
 _STARTED_BY = "jobrunner/"
-_TIMEOUT = "jobrunner-timeout-"
+_STARTED_BY_SCHEDULE = "jobrunner-schedule/"
+_SCHEDULED_RUN_ID = re.compile(
+    r"(?P<job>[A-Za-z0-9][A-Za-z0-9_-]{0,63})@(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"
+)
+TIMEOUT_PREFIX = "jobrunner-timeout-"
+#: Names of schedules and of schedule groups (CreateSchedule, API reference).
+SCHEDULE_NAME_LIMIT = 64
+_DIGEST = 8
 _FAMILY_LIMIT = 255
 _REF_PARTS = 3
 _REF_SCHEME = "jobrunner"
@@ -46,12 +53,107 @@ def keyed_run_id(*, project: str, stage: str | None, job: str, key: str) -> str:
 
 
 def is_run_id(text: str) -> bool:
-    """Tell whether `text` has the form of a complete run id."""
-    return _RUN_ID.fullmatch(text) is not None
+    """Tell whether `text` has the form of a complete run id, of a scheduled run or of another."""
+    return _RUN_ID.fullmatch(text) is not None or _SCHEDULED_RUN_ID.fullmatch(text) is not None
+
+
+def scheduled_run_id(job: str, time: str) -> str:
+    """Give the run id of what a job's schedules start at one scheduled time: `nightly-etl@2026-11-24T02:30:00Z`.
+
+    Whatever delivers that time, a second schedule of the job or EventBridge Scheduler once more, it is this run.
+
+    Args:
+        job: The job's name.
+        time: The scheduled time as EventBridge Scheduler writes it, or the keyword that it replaces with it.
+    """
+    return f"{job}@{time}"
+
+
+def scheduled_of(run_id: str) -> tuple[str, str] | None:
+    """Give job and scheduled time of a scheduled run's id; None for the id of another run."""
+    match = _SCHEDULED_RUN_ID.fullmatch(run_id)
+    return None if match is None else (match["job"], match["time"])
+
+
+def schedule_scope(*, project: str, stage: str | None, job: str) -> str:
+    """Give the 16 characters that stand for a job's schedules where their names are too long or not allowed."""
+    scope = "\0".join(("jobrunner-schedule", project, stage or "", job))
+    return run_id_from(hashlib.sha256(scope.encode()).digest())
+
+
+def schedule_token(scope: str, time: str) -> str:
+    """Give what the client tokens of a scheduled run begin with; see `client_token`."""
+    return f"{scope}-{time}"
+
+
+def execution_name(scope: str, time: str, number: int = 1) -> str:
+    """Give the name of the execution that looks after a scheduled run; a colon is not allowed in it (StartExecution).
+
+    Args:
+        scope: Of the job's schedules.
+        time: The scheduled time.
+        number: Which execution of the run, from 1: one that lasts for weeks goes on in another.
+    """
+    name = schedule_token(scope, time).replace(":", ".")
+    return name if number == 1 else f"{name}.{number}"
+
+
+def started_by_schedule(scope: str) -> str:
+    """Give the `startedBy` of everything that a job's schedules start; 35 characters.
+
+    Without the scheduled time, because `startedBy` takes no colon: the overrides of a task tell which run it is of.
+    """
+    return f"{_STARTED_BY_SCHEDULE}{scope}"
+
+
+def is_started_by_schedule(started_by: str | None) -> bool:
+    """Tell whether a schedule of a job of jobrunner's has started a task."""
+    return (started_by or "").startswith(_STARTED_BY_SCHEDULE)
+
+
+def schedule_group(*, project: str, stage: str | None) -> str:
+    """Give the name of the schedule group of a project and stage."""
+    return _cut("-".join(part for part in ("jobrunner", project, stage) if part))
+
+
+def schedule_key(name: str | None, number: int) -> str | None:
+    """Give what stands for an entry under `schedule:` in the names of its schedules; None for the first, unnamed one.
+
+    Args:
+        name: The entry's own name, if it has one.
+        number: Which entry it is, from 1.
+    """
+    return name or (None if number == 1 else str(number))
+
+
+def schedule_name(job: str, *, entry: str | None, expression: int = 1) -> str:
+    """Give the name of one of a job's schedules.
+
+    Args:
+        job: The job's name.
+        entry: The entry's `schedule_key`.
+        expression: Which of the entry's AWS expressions, from 1.
+    """
+    number = str(expression) if expression > 1 else None
+    suffix = ".".join(part for part in ("", entry or ("1" if number else None), number) if part is not None)
+    return f"{_cut(job, SCHEDULE_NAME_LIMIT - len(suffix))}{suffix}"
+
+
+def _cut(name: str, limit: int = SCHEDULE_NAME_LIMIT) -> str:
+    """Give a name that is too long a digest for its end, so that two such names stay two."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    return f"{name[: limit - _DIGEST - 1]}-{digest}"
 
 
 def client_token(run_id: str, attempt: int, launch: int = 1) -> str:
     """Give the `clientToken` of one launch of a run (at most 64 ASCII characters; RunTask).
+
+    Args:
+        run_id: Of the run; of a scheduled one its `schedule_token`.
+        attempt: From 1.
+        launch: From 1.
 
     Attempt and launch are part of it because ECS answers a repeated token with the first answer, also when
     that was a failure to place the task.
@@ -66,7 +168,7 @@ def timeout_schedule(token: str) -> str:
         token: The launch's `client_token`: another launch is another task, with a deadline of its own. The name
             has at most 64 letters, digits, `.`, `-` and `_` (CreateSchedule).
     """
-    return f"{_TIMEOUT}{token}"
+    return f"{TIMEOUT_PREFIX}{token}"
 
 
 def started_by(run_id: str) -> str:
@@ -113,7 +215,7 @@ class RunRef:
     `jobrunner://eu-west-1/my-cluster/4r9k2m8p3w7x5t1q/0f3c…` (region, cluster, run id, task id once known).
 
     Attributes:
-        run_id: 16 characters.
+        run_id: 16 characters, or `JOB@TIME` of a run that a schedule has started.
         region: The region of the cluster.
         cluster: The cluster's short name.
         task_id: The last part of the task's ARN; None while no task is known.

@@ -30,15 +30,55 @@ if TYPE_CHECKING:
 
 #: "The total character limit for overrides is 8192, including the JSON formatting" (RunTask, API reference).
 OVERRIDES_LIMIT = 8192
+RUN_ID_VARIABLE = "JOBRUNNER_RUN_ID"
+JOB_VARIABLE = "JOBRUNNER_JOB"
+TRIGGER_VARIABLE = "JOBRUNNER_TRIGGER"
 ATTEMPT_VARIABLE = "JOBRUNNER_ATTEMPT"
+SCHEDULED_TIME_VARIABLE = "JOBRUNNER_SCHEDULED_TIME"
+#: What a job is told about its run, and what outlives the tags of a task in its overrides.
+IDENTITY_VARIABLES = frozenset(
+    {RUN_ID_VARIABLE, JOB_VARIABLE, TRIGGER_VARIABLE, ATTEMPT_VARIABLE, SCHEDULED_TIME_VARIABLE}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunIdentity:
-    """Which run, and which attempt of it."""
+    """Which run, and which attempt of it.
+
+    Attributes:
+        run_id: The job sees it as `JOBRUNNER_RUN_ID`.
+        attempt: From 1.
+        token: What the client tokens of its launches begin with.
+        started_by: `startedBy` of its tasks.
+        scheduled_time: The text of the scheduled time, of a run that a schedule starts; otherwise the options' time.
+    """
 
     run_id: str
     attempt: int = 1
+    token: str
+    started_by: str
+    scheduled_time: str | None = None
+
+    @classmethod
+    def of_run(cls, run_id: str, attempt: int = 1) -> RunIdentity:
+        """Give the identity of a run that somebody starts."""
+        return cls(run_id=run_id, attempt=attempt, token=run_id, started_by=naming.started_by(run_id))
+
+    @classmethod
+    def of_schedule(cls, *, job: str, scope: str, time: str) -> RunIdentity:
+        """Give the identity of what the schedules of a job start at one time.
+
+        Args:
+            job: The job's name.
+            scope: `naming.schedule_scope` of the job.
+            time: The scheduled time, or the keyword that EventBridge Scheduler replaces with it.
+        """
+        return cls(
+            run_id=naming.scheduled_run_id(job, time),
+            token=naming.schedule_token(scope, time),
+            started_by=naming.started_by_schedule(scope),
+            scheduled_time=time,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +122,8 @@ def run_request(
         "overrides": overrides,
         "enableECSManagedTags": True,
         "tags": tags_of(spec, settings, {"jobrunner:run-id": identity.run_id}),
-        "startedBy": naming.started_by(identity.run_id),
-        "clientToken": naming.client_token(identity.run_id, identity.attempt),
+        "startedBy": identity.started_by,
+        "clientToken": naming.client_token(identity.token, identity.attempt),
     }
     return RunRequest(body=body)
 
@@ -166,13 +206,15 @@ def _command(spec: JobSpec, options: RunOptions, params: Mapping[str, str]) -> l
 
 def _identity_variables(spec: JobSpec, options: RunOptions, identity: RunIdentity) -> dict[str, str]:
     variables = {
-        "JOBRUNNER_JOB": spec.name,
-        "JOBRUNNER_RUN_ID": identity.run_id,
+        JOB_VARIABLE: spec.name,
+        RUN_ID_VARIABLE: identity.run_id,
         ATTEMPT_VARIABLE: str(identity.attempt),
-        "JOBRUNNER_TRIGGER": str(options.trigger),
+        TRIGGER_VARIABLE: str(options.trigger),
     }
-    if options.scheduled_time is not None:
-        variables["JOBRUNNER_SCHEDULED_TIME"] = _whole_seconds(iso(options.scheduled_time) or "")
+    if identity.scheduled_time is not None:
+        variables[SCHEDULED_TIME_VARIABLE] = identity.scheduled_time
+    elif options.scheduled_time is not None:
+        variables[SCHEDULED_TIME_VARIABLE] = _whole_seconds(iso(options.scheduled_time) or "")
     return variables
 
 

@@ -50,6 +50,9 @@ RETENTION_DAYS = (
     3653,
 )
 
+#: Between RunTask and the start of the container Fargate takes some 30 seconds, and a task is billed for 60 at least.
+FIRST_LOOK_SECONDS = 30
+
 #: The word for AWS's own endpoints, by which a stage takes back an `endpoint` of the project.
 AWS = "aws"
 
@@ -106,13 +109,46 @@ class Overlay(Part):
     task_role: Role | None = Field(None, description="Role of the programs in the containers; name or ARN.")
     scheduler_role: Role | None = Field(
         None,
-        description="Role with which EventBridge Scheduler stops a task at its timeout; name or ARN. Without it, only "
-        "the process that follows a run keeps its timeout.",
+        description="Role with which EventBridge Scheduler starts scheduled jobs and stops a task at its timeout; name "
+        "or ARN. Without it there are no schedules, and only the process that follows a run keeps its timeout.",
     )
     schedule_group: (
         Annotated[str, Matching(r"[0-9A-Za-z_.-]{1,64}", "the name of a schedule group of EventBridge Scheduler")]
         | None
-    ) = Field(None, description="Schedule group of those schedules. By default the one named default.")
+    ) = Field(
+        None,
+        description="Schedule group of this project's schedules, and of nobody else's. By default jobrunner-PROJECT, "
+        "with a stage jobrunner-PROJECT-STAGE.",
+    )
+    state_machine: (
+        Annotated[
+            str,
+            Matching(
+                r"(arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:)?[A-Za-z0-9_-]{1,80}",
+                "the name or the ARN of a state machine of Step Functions",
+            ),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="State machine that runs scheduled jobs with a timeout, retries or overlap; name or ARN. It is in "
+        "deploy/jobrunner.yaml.",
+    )
+    dead_letter_queue: (
+        Annotated[
+            str,
+            Matching(
+                r"(arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:)?[A-Za-z0-9_-]{1,80}",
+                "the name or the ARN of a standard queue of SQS",
+            ),
+        ]
+        | None
+    ) = Field(None, description="SQS queue for what a schedule could not deliver; name or ARN.")
+    first_look: Annotated[Seconds, duration(1, 600, "a first look is")] | None = Field(
+        None,
+        description="The state machine looks for the first time after a task after so long, and then ever less often; "
+        f"each look is paid for. By default {FIRST_LOOK_SECONDS:g} s, about what a start takes; locally 1 s.",
+    )
     log_group: LogGroup | None = Field(
         None,
         description="CloudWatch log group of the jobs. By default /jobrunner/PROJECT, "
@@ -199,6 +235,9 @@ KEYS = (
     "task_role",
     "scheduler_role",
     "schedule_group",
+    "state_machine",
+    "dead_letter_queue",
+    "first_look",
     "log_group",
     "log_retention",
     "log_settle",
@@ -234,8 +273,11 @@ class Settings:
         network: Every key None that nobody set.
         execution_role: Name or ARN, or None.
         task_role: Name or ARN, or None.
-        scheduler_role: Name or ARN, or None: timeouts are kept by whoever follows a run.
-        schedule_group: Of the schedules that stop tasks at their timeout.
+        scheduler_role: Name or ARN, or None: no schedules, and timeouts are kept by whoever follows a run.
+        schedule_group: Of all schedules, those that stop tasks at their timeout included.
+        state_machine: Name or ARN, or None: it is not deployed.
+        dead_letter_queue: Name or ARN, or None.
+        first_look: Seconds.
         log_group: CloudWatch log group.
         log_retention: Days.
         log_settle: Seconds, or None: the connection decides.
@@ -260,7 +302,10 @@ class Settings:
     execution_role: str | None = None
     task_role: str | None = None
     scheduler_role: str | None = None
-    schedule_group: str = "default"
+    schedule_group: str
+    state_machine: str | None = None
+    dead_letter_queue: str | None = None
+    first_look: int = FIRST_LOOK_SECONDS
     log_group: str
     log_retention: int = 30
     log_settle: float | None = None
@@ -307,5 +352,9 @@ LOCAL_VALUES: Mapping[str, Any] = FrozenDict(
         "execution_role": local_stage.EXECUTION_ROLE,
         "task_role": local_stage.TASK_ROLE,
         "scheduler_role": local_stage.SCHEDULER_ROLE,
+        # Names and not ARNs: a local stage may be in any region.
+        "state_machine": local_stage.STATE_MACHINE.rpartition(":")[2],
+        "dead_letter_queue": local_stage.DEAD_LETTER_QUEUE.rpartition(":")[2],
+        "first_look": 1,
     }
 )

@@ -18,6 +18,7 @@ from jobrunner.core.wording import did_you_mean, listed, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobrunner.core.schedule import Schedule
     from jobrunner.core.spec import JobSpec
 
 #: RunTask overrides command, environment, cpu, memory, roles and storage of an existing definition, and nothing
@@ -179,14 +180,29 @@ def _shares(spec: JobSpec) -> Iterator[Inconsistency]:
 
 
 def _schedules(spec: JobSpec) -> Iterator[Inconsistency]:
-    seen: set[str] = set()
-    for index, schedule in enumerate(spec.schedule):
-        if schedule.name is None:
-            continue
-        if schedule.name in seen:
-            at = ("schedule", index, "name")
+    if spec.schedule and spec.name.startswith(naming.TIMEOUT_PREFIX):
+        message = f"a scheduled job cannot be called {naming.TIMEOUT_PREFIX}…: so begin the schedules that stop tasks"
+        yield Inconsistency(at=("name",), message=message, about=("schedule",))
+    used: set[str | None] = set()
+    taken: set[str] = set()
+    for number, schedule in enumerate(spec.schedule, 1):
+        at: tuple[str | int, ...] = ("schedule", number - 1, *(["name"] if schedule.name else []))
+        if schedule.name is not None and schedule.name in used:
             yield Inconsistency(at=at, message=f"the schedule name {schedule.name!r} is used twice")
-        seen.add(schedule.name)
+            continue
+        used.add(schedule.name)
+        names = _names(spec, schedule, number)
+        if both := sorted(taken.intersection(names)):
+            message = f"two entries would give schedules of the name {both[0]!r}; rename one of them"
+            yield Inconsistency(at=at, message=message)
+        taken.update(names)
+
+
+def _names(spec: JobSpec, schedule: Schedule, number: int) -> set[str]:
+    """Give the names in AWS of the schedules of one entry; see `core.schedule_request`."""
+    key = naming.schedule_key(schedule.name, number)
+    count = len(schedule.expressions)
+    return {naming.schedule_name(spec.name, entry=key, expression=index) for index in range(1, count + 1)}
 
 
 def check_health_command(words: tuple[str, ...]) -> tuple[str, ...]:

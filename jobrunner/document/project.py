@@ -46,6 +46,7 @@ class Project:
         settings: The values in effect.
         jobs: The jobs that were asked for, by name.
         sources: Job name → `file:line:column`.
+        partial: Whether only some jobs were asked for: the project may have others.
         warnings: What is not wrong but looks like a slip.
     """
 
@@ -53,6 +54,7 @@ class Project:
     settings: Settings
     jobs: Mapping[str, JobSpec]
     sources: Mapping[str, str]
+    partial: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -120,6 +122,7 @@ def load_project(
         settings=found.settings,
         jobs=FrozenDict(loaded.jobs),
         sources=FrozenDict({name: str(place) for name, place in loaded.places.items()}),
+        partial=jobs is not None,
         warnings=found.warnings,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core.frozen import FrozenDict
+from jobrunner.core.naming import schedule_group
 from jobrunner.core.settings import AWS, KEYS, ProjectFile, Settings
 from jobrunner.core.spec import Network
 from jobrunner.document.check import check
@@ -31,6 +32,9 @@ _AS_WRITTEN = (
     "task_role",
     "scheduler_role",
     "schedule_group",
+    "state_machine",
+    "dead_letter_queue",
+    "first_look",
     "log_group",
     "log_retention",
     "log_settle",
@@ -84,6 +88,7 @@ def _settings(
     project = values.project or sanitised(Path(os.path.abspath(directory)).name)  # noqa: PTH100  # resolve() may raise
     given: dict[str, Any] = {
         "log_group": "/".join(filter(None, ("/jobrunner", project, layers.stage))),
+        "schedule_group": schedule_group(project=project, stage=layers.stage),
         "network": Network(),
         **{key: value for key in _AS_WRITTEN if (value := getattr(values, key)) is not None},
     }

@@ -24,5 +24,5 @@ def check(spec: JobSpec, settings: Settings, options: RunOptions) -> None:
     """
     definition = task_definition(spec, settings)
     name = definition.family if definition else str(spec.task_definition)
-    identity = request.RunIdentity(run_id=naming.run_id_from(bytes(10)))
+    identity = request.RunIdentity.of_run(naming.run_id_from(bytes(10)))
     request.run_request(spec, settings, options, identity, task_definition=name)

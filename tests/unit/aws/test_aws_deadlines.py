@@ -136,11 +136,45 @@ def test_a_role_that_is_not_trusted_says_what_to_do(scheduler: Gateways, rest: R
     assert None is caught.value.hint
 
 
-def test_a_group_that_does_not_exist_is_an_error(scheduler: Gateways, rest: Rest) -> None:
+NO_GROUP = "Schedule group jobrunner does not exist."
+
+
+def test_a_missing_group_is_made(scheduler: Gateways, rest: Rest) -> None:
+    """A project has timeouts before it has schedules; the group says whose it is, and the request is sent again."""
+    rest.error("ResourceNotFoundException", NO_GROUP, 404)
+    scheduler.deadlines.set(DEADLINE)
+    schedule, group = f"/schedules/{DEADLINE.name}", "/schedule-groups/jobrunner"
+    assert [("POST", schedule), ("POST", group), ("POST", schedule)] == [one[:2] for one in rest.asked]
+    bodies = [{key: value for key, value in body.items() if key != "ClientToken"} for *_, body in rest.asked]
+    assert {"Key": "managed-by", "Value": "jobrunner"} in bodies[1]["Tags"]
+    assert bodies[0] == bodies[2]
+
+
+def test_a_group_that_another_process_has_just_made_is_no_error(scheduler: Gateways, rest: Rest) -> None:
+    """Runs of one project may come to their first timeout at the same time."""
+    rest.error("ResourceNotFoundException", NO_GROUP, 404)
+    rest.error("ConflictException", "Schedule group jobrunner already exists.", 409)
+    scheduler.deadlines.set(DEADLINE)
+    assert 3 == len(rest.asked)
+
+
+def test_a_group_that_cannot_be_made_is_an_error(scheduler: Gateways, rest: Rest) -> None:
     """Nothing would stop the task: only when it is deleted is an absent schedule as good as a deleted one."""
-    rest.error("ResourceNotFoundException", "Schedule group jobrunner does not exist.", 404)
+    rest.error("ResourceNotFoundException", NO_GROUP, 404)
+    rest.error("AccessDeniedException", "not authorized to perform: scheduler:CreateScheduleGroup", 403)
+    with pytest.raises(AwsRefusedError, match="not authorized") as caught:
+        scheduler.deadlines.set(DEADLINE)
+    assert "scheduler:CreateScheduleGroup" == caught.value.where
+
+
+def test_a_group_that_is_not_there_after_all_is_an_error(scheduler: Gateways, rest: Rest) -> None:
+    """One that is being deleted still has its name; it is asked for once, and not for ever."""
+    rest.error("ResourceNotFoundException", NO_GROUP, 404)
+    rest.error("ConflictException", "Schedule group jobrunner already exists.", 409)
+    rest.error("ResourceNotFoundException", NO_GROUP, 404)
     with pytest.raises(AwsRefusedError, match="Schedule group jobrunner does not exist"):
         scheduler.deadlines.set(DEADLINE)
+    assert 3 == len(rest.asked)
 
 
 def test_a_throttled_deadline_may_be_set_later(scheduler: Gateways, rest: Rest) -> None:
@@ -180,11 +214,11 @@ def test_no_answer_is_not_taken_for_an_answer() -> None:
 
 
 def test_every_modelled_error_code_is_in_the_table() -> None:
-    """What the two operations are said to answer has its kind."""
+    """What the three operations are said to answer has its kind."""
     model = botocore.session.Session().get_service_model("scheduler")
     codes = {
         shape.name
-        for operation in ("CreateSchedule", "DeleteSchedule")
+        for operation in ("CreateSchedule", "CreateScheduleGroup", "DeleteSchedule")
         for shape in model.operation_model(operation).error_shapes
     }
     assert 5 < len(codes)

@@ -13,6 +13,8 @@ from jobrunner.core.naming import RunRef
 from jobrunner.errors import SpecError
 
 RUN_ID = "4r9k2m8p3w7x5t1q"
+TIME = "2026-11-24T02:30:00Z"
+SCHEDULED = f"nightly-etl@{TIME}"
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/blue/0f3c0000000000000000000000000000"
 
 
@@ -50,11 +52,137 @@ def test_tokens_and_started_by_keep_ecs_limits() -> None:
 
 @pytest.mark.parametrize(
     ("started_by", "run_id"),
-    [(f"jobrunner/{RUN_ID}", RUN_ID), ("jobrunner/short", None), ("ecs-svc/123", None), (None, None), ("", None)],
+    [
+        (f"jobrunner/{RUN_ID}", RUN_ID),
+        ("jobrunner/short", None),
+        (f"jobrunner-schedule/{RUN_ID}", None),
+        ("ecs-svc/123", None),
+        (None, None),
+        ("", None),
+    ],
 )
 def test_the_run_id_is_read_back_from_started_by(started_by: str | None, run_id: str | None) -> None:
     """Only what jobrunner wrote is a run id."""
     assert run_id == naming.run_id_of(started_by)
+
+
+def test_the_id_of_a_scheduled_run_is_its_job_and_its_time() -> None:
+    """Whoever delivers that time; and both are read back from it."""
+    assert SCHEDULED == naming.scheduled_run_id("nightly-etl", TIME)
+    assert naming.is_run_id(SCHEDULED)
+    assert ("nightly-etl", TIME) == naming.scheduled_of(SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RUN_ID,
+        "",
+        "nightly-etl",
+        "nightly-etl@",
+        f"@{TIME}",
+        f"_etl@{TIME}",
+        f"{'j' * 65}@{TIME}",
+        "etl@2026-11-24",
+        "etl@2026-11-24T02:30:00.000Z",
+        "etl@2026-11-24T02:30:00+00:00",
+        f"{SCHEDULED}\n",
+        "etl@<aws.scheduler.scheduled-time>",
+    ],
+)
+def test_what_is_no_id_of_a_scheduled_run(text: str) -> None:
+    """It is complete, and in the one spelling that EventBridge Scheduler has."""
+    assert None is naming.scheduled_of(text)
+    assert (text == RUN_ID) == naming.is_run_id(text)
+
+
+def test_a_scope_stands_for_the_schedules_of_one_job() -> None:
+    """The same on every machine; where project, stage and job end matters, and no key of a run gives the same."""
+    known = naming.schedule_scope(project="p", stage="prod", job="etl")
+    others = [
+        naming.schedule_scope(project="p", stage=None, job="etl"),
+        naming.schedule_scope(project="p", stage="prod", job="ETL"),
+        naming.schedule_scope(project="pp", stage="rod", job="etl"),
+        naming.keyed_run_id(project="p", stage="prod", job="etl", key=""),
+    ]
+
+    assert "fq4h8gmt9gxmet19" == known
+    assert re.fullmatch(r"[0-9a-z]{16}", known)
+    assert len({known, *others}) == 5
+
+
+def test_the_names_of_a_scheduled_run_keep_the_limits() -> None:
+    """Tokens of at most 64 printable ASCII characters; a startedBy without a colon, of 36 at most."""
+    token = naming.client_token(naming.schedule_token(RUN_ID, TIME), 999, 99)
+    started_by = naming.started_by_schedule(RUN_ID)
+
+    assert f"{RUN_ID}-{TIME}-999.99" == token
+    assert re.fullmatch(r"[!-~]{1,64}", token)
+    assert f"jobrunner-schedule/{RUN_ID}" == started_by
+    assert re.fullmatch(r"[A-Za-z0-9_/-]{1,36}", started_by)
+
+
+@pytest.mark.parametrize(
+    ("started_by", "scheduled"),
+    [
+        (f"jobrunner-schedule/{RUN_ID}", True),
+        (f"jobrunner/{RUN_ID}", False),
+        ("chronos-schedule/x", False),
+        (None, False),
+    ],
+)
+def test_what_a_schedule_has_started_is_known_by_started_by(started_by: str | None, *, scheduled: bool) -> None:
+    """A schedule of jobrunner's; what a person has made by hand is not ours."""
+    assert scheduled == naming.is_started_by_schedule(started_by)
+
+
+def test_a_group_belongs_to_a_project_and_a_stage() -> None:
+    """Two that would be too long stay two."""
+    long = [naming.schedule_group(project="p" * 32, stage="s" * 31 + end) for end in "ab"]
+
+    assert "jobrunner-shop" == naming.schedule_group(project="shop", stage=None)
+    assert "jobrunner-shop-prod" == naming.schedule_group(project="shop", stage="prod")
+    assert [64, 64] == [len(name) for name in long]
+    assert 2 == len(set(long))
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "expression", "expected"),
+    [
+        (None, 1, 1, "etl"),
+        (None, 1, 2, "etl.1.2"),
+        (None, 2, 1, "etl.2"),
+        (None, 3, 2, "etl.3.2"),
+        ("morning", 1, 1, "etl.morning"),
+        ("morning", 2, 3, "etl.morning.3"),
+    ],
+)
+def test_names_of_schedules(name: str | None, number: int, expression: int, expected: str) -> None:
+    """The job, the entry's name or its number from 2 on, the expression's number from 2 on."""
+    assert expected == naming.schedule_name("etl", entry=naming.schedule_key(name, number), expression=expression)
+
+
+@given(
+    job=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True),
+    entry=st.none() | st.from_regex(r"[0-9A-Za-z_-]{1,32}", fullmatch=True),
+    expression=st.integers(1, 99),
+)
+def test_every_name_of_a_schedule_is_one_that_scheduler_takes(job: str, entry: str | None, expression: int) -> None:
+    """CreateSchedule: `[0-9a-zA-Z-_.]+`, at most 64; only a job's name is cut, and a short one is not."""
+    name = naming.schedule_name(job, entry=entry, expression=expression)
+
+    assert re.fullmatch(r"[0-9a-zA-Z_.-]{1,64}", name)
+    assert name.endswith(f".{entry}" if entry and expression == 1 else "")
+    assert name.startswith(job[:20])
+
+
+def test_names_that_are_cut_stay_different() -> None:
+    """By a digest of the whole name."""
+    names = {naming.schedule_name("j" * 63 + end, entry="m" * 32) for end in "ab"}
+
+    assert 2 == len(names)
+    assert {64} == {len(name) for name in names}
+    assert {"j" * 22} == {name.split("-")[0] for name in names}
 
 
 def test_the_family_names_project_stage_and_job() -> None:
@@ -74,7 +202,7 @@ def test_a_task_arn_is_told_from_a_prefix() -> None:
 
 
 @given(
-    run_id=st.binary(min_size=10, max_size=10).map(naming.run_id_from),
+    run_id=st.binary(min_size=10, max_size=10).map(naming.run_id_from) | st.just(SCHEDULED),
     cluster=st.text(min_size=1, max_size=20),
     task_id=st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
 )

@@ -23,8 +23,9 @@ from jobrunner.core.spec import JobSpec, Network, job_spec
 from jobrunner.document import load_project
 from jobrunner.errors import SpecError
 
-IDENTITY = RunIdentity(run_id="4r9k2m8p3w7x5t1q", attempt=2)
+IDENTITY = RunIdentity.of_run("4r9k2m8p3w7x5t1q", attempt=2)
 SETTINGS = Settings(
+    schedule_group="jobrunner-demo",
     project="shop",
     stage="prod",
     region="eu-west-1",
@@ -299,6 +300,28 @@ def test_a_scheduled_time_keeps_a_fraction_that_was_given() -> None:
     options = RunOptions(scheduled_time=datetime(2026, 11, 23, 2, 30, 0, 250_000, tzinfo=UTC))
 
     assert variables(job(), options)["JOBRUNNER_SCHEDULED_TIME"] == "2026-11-23T02:30:00.250Z"
+
+
+def test_what_a_schedule_starts_is_known_by_its_job_and_its_time() -> None:
+    """Whoever sends it: run, token and startedBy are the same; the time of the options is not asked."""
+    time = "2026-11-24T02:30:00Z"
+    identity = RunIdentity.of_schedule(job="etl", scope="fq4h8gmt9gxmet19", time=time)
+    options = RunOptions(trigger=Trigger.SCHEDULE, scheduled_time=datetime(2000, 1, 1, tzinfo=UTC))
+    body = run_request(job(), SETTINGS, options, identity, task_definition="etl:7").body
+
+    assert ("fq4h8gmt9gxmet19-2026-11-24T02:30:00Z-1", "jobrunner-schedule/fq4h8gmt9gxmet19") == (
+        body["clientToken"],
+        body["startedBy"],
+    )
+    assert {
+        "JOBRUNNER_ATTEMPT": "1",
+        "JOBRUNNER_JOB": "etl",
+        "JOBRUNNER_RUN_ID": f"etl@{time}",
+        "JOBRUNNER_SCHEDULED_TIME": time,
+        "JOBRUNNER_TRIGGER": "schedule",
+    } == {pair["name"]: pair["value"] for pair in body["overrides"]["containerOverrides"][0]["environment"]}
+    assert {"key": "jobrunner:run-id", "value": f"etl@{time}"} in body["tags"]
+    assert problems_by_botocore("RunTask", dict(body)) == ""
 
 
 @pytest.mark.parametrize(

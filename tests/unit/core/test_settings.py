@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobrunner.core.settings import KEYS, RETENTION_DAYS, Settings, parse_retention
+
+
+def settings(**values: Any) -> Settings:
+    """Settings with nothing but what every project has."""
+    needed = {"project": "shop", "log_group": "/jobrunner/shop", "schedule_group": "jobrunner-shop"}
+    return Settings(**{**needed, "state_dir": Path("/state"), **values})
 
 
 def test_retention() -> None:
@@ -19,11 +26,8 @@ def test_retention() -> None:
 
 def test_rows() -> None:
     """Every setting has a row with its value and origin; each tag has its own."""
-    plain = Settings(project="shop", log_group="/jobrunner/shop", state_dir=Path("/state"))
-    tagged = Settings(
-        project="shop",
-        log_group="/jobrunner/shop",
-        state_dir=Path("/state"),
+    plain = settings()
+    tagged = settings(
         tags={"team": "data", "cost": "1"},
         provenance={"tags.team": "jobrunner.yaml:2:3", "project": "jobrunner.yaml:1:1"},
     )
@@ -37,8 +41,15 @@ def test_rows() -> None:
     )
 
 
+def test_rows_of_schedules() -> None:
+    """What schedules need has its rows; nothing of it is deployed unless somebody says so."""
+    rows = {row.key: row.value for row in settings(dead_letter_queue="letters").rows()}
+    assert [None, "jobrunner-shop", None, "letters", 30] == [
+        rows[key] for key in ("scheduler_role", "schedule_group", "state_machine", "dead_letter_queue", "first_look")
+    ]
+
+
 @pytest.mark.parametrize(("endpoint", "local"), [(None, False), ("local", True), ("http://127.0.0.1:5000", False)])
 def test_is_local(endpoint: str | None, *, local: bool) -> None:
     """Only the word means the endpoint that jobrunner starts."""
-    settings = Settings(project="x", log_group="x", state_dir=Path("/state"), endpoint=endpoint)
-    assert local == settings.is_local
+    assert local == settings(endpoint=endpoint).is_local

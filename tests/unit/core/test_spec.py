@@ -406,6 +406,18 @@ def test_refused(fields: dict[str, Any], messages: list[str]) -> None:
             {"schedule": [{"rate": "1h", "name": "a"}, {"rate": "2h"}, {"rate": "3h", "name": "a"}]},
             ["schedule.2.name: the schedule name 'a' is used twice"],
         ),
+        (
+            {"schedule": [{"rate": "1h", "name": "2"}, {"rate": "2h"}]},
+            ["schedule.1: two entries would give schedules of the name 'etl.2'; rename one of them"],
+        ),
+        (
+            {"schedule": [{"rate": "1h"}, {"rate": "2h"}, {"rate": "3h", "name": "2"}]},
+            ["schedule.2.name: two entries would give schedules of the name 'etl.2'; rename one of them"],
+        ),
+        (
+            {"schedule": [{"cron": "0 9 13 * FRI"}, {"cron": "0 8 13 * FRI", "name": "1"}]},
+            ["schedule.1.name: two entries would give schedules of the name 'etl.1.2'; rename one of them"],
+        ),
     ],
 )
 def test_inconsistent(fields: dict[str, Any], messages: list[str]) -> None:
@@ -413,6 +425,20 @@ def test_inconsistent(fields: dict[str, Any], messages: list[str]) -> None:
     with pytest.raises(SpecError) as caught:
         spec(**fields)
     assert [f"<job etl>: {message}" for message in messages] == [str(problem) for problem in caught.value.problems]
+
+
+def test_entries_with_names_of_their_own_do_not_collide() -> None:
+    """A number is a name like another one, as long as no other entry has it."""
+    entries = [{"rate": "1h", "name": "1"}, {"rate": "2h"}, {"rate": "3h"}, {"rate": "4h", "name": "5"}]
+    assert 4 == len(spec(schedule=entries).schedule)
+
+
+def test_a_scheduled_job_is_not_called_like_a_timeout() -> None:
+    """The schedules that stop tasks stand in the same group, and are not the plan's."""
+    fields = {"name": "jobrunner-timeout-x", "image": "x"}
+    assert "jobrunner-timeout-x" == job_spec(**fields).name
+    with pytest.raises(SpecError, match="name: a scheduled job cannot be called jobrunner-timeout-…"):
+        job_spec(**fields, schedule={"rate": "1h"})
 
 
 def test_an_existing_definition() -> None:

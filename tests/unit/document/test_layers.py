@@ -164,6 +164,26 @@ def test_the_built_in_stage() -> None:
     assert "jobrunner.yaml:5:8" == found.provenance["tags.team"]
 
 
+def test_the_schedule_group_is_the_projects_own() -> None:
+    """Of project and stage, unless it is written: what stands in the group is what `apply` answers for."""
+    groups = [load().schedule_group, load(PROJECT, stage="prod").schedule_group]
+    assert ["jobrunner-my-shop", "jobrunner-shop-prod"] == groups
+    assert "mine" == load(PROJECT + "schedule_group: mine\n", stage="prod").schedule_group
+    long = load(f"project: {'p' * 32}\nstages: {{{'s' * 32}: {{}}}}\n", stage="s" * 32).schedule_group
+    assert (64, f"jobrunner-{'p' * 32}-{'s' * 12}") == (len(long), long.rpartition("-")[0])
+
+
+def test_what_schedules_need_is_there_on_the_local_stage() -> None:
+    """Role, state machine and queue, by name; and the state machine looks at a task at once."""
+    found = load(PROJECT, stage="local")
+    assert (local_stage.SCHEDULER_ROLE, "jobrunner-local", "jobrunner-local-dead-letters", 1) == (
+        found.scheduler_role,
+        found.state_machine,
+        found.dead_letter_queue,
+        found.first_look,
+    )
+
+
 def test_the_built_in_stage_may_be_extended() -> None:
     """What the local stage writes itself lies over what the endpoint brings."""
     found = load(PROJECT + "  local: {cluster: mine, local: {startup: 2s, deprovision: 1s}}\n", stage="local")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from jobrunner.core.lifecycle import STOPPED, ContainerSnapshot, TaskSnapshot
 from jobrunner.core.outcome import Verdict
+from jobrunner.core.stops import REPLACED
 from jobrunner.core.verdict import FAIL_FAST, INTERRUPT, START_TIMEOUT, STOP, TIMEOUT
 
 STARTED = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -218,6 +219,11 @@ STOPS = (
     Case(
         "our stop", "StopTask", stopped(143, code="UserInitiated", reason=f"{STOP} by request"),
         Verdict.STOPPED, "user", 143,
+    ),
+    Case(
+        "our stop for the next run", "StopTask",
+        stopped(143, code="UserInitiated", reason=f"{REPLACED} by nightly@2026-11-24T02:30:00Z"),
+        Verdict.STOPPED, "replaced", 143,
     ),
     Case(
         "our stop of the others", "StopTask", stopped(143, code="UserInitiated", reason=FAIL_FAST),

@@ -68,6 +68,11 @@ _STOPS: Final = {
         "the run was {detail}: another run of its group had failed",
         "Find out why the other run failed, then start this one again.",
     ),
+    "replaced": Advice(
+        "the run was {detail}: the next run of its schedule was due",
+        "Nothing, if only the newest run counts. Otherwise `overlap: forbid` lets the older run end, or the schedule "
+        "leaves it more time.",
+    ),
     "task_retirement": Advice(
         "AWS retired the infrastructure under the task{early}, and replaces no task of RunTask",
         "Start it again. " + _RETRY + " Jobs that run for days should save their progress; the account setting "

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: Reasons that a later request meets again: the definition asks for an attribute, a zone or an instance that the
 #: cluster does not have, or the cluster has no capacity of its own and was not told to use Fargate. AGENT, "an
 #: agent that's currently disconnected", is not among them.
-_LASTING: Final = frozenset({"attribute", "location", "missing", "inactive"})
-_LASTING_PARTS: Final = (
+LASTING: Final = frozenset({"attribute", "location", "missing", "inactive"})
+LASTING_PARTS: Final = (
     "placement constraint",
     "no active instances",
     "no container instances",
@@ -57,4 +57,4 @@ def judge_placement(failures: Sequence[PlacementFailure]) -> Judgement:
 
 def _lasting(failure: PlacementFailure) -> bool:
     said = failure.reason.strip().lower()
-    return said in _LASTING or any(part in said for part in _LASTING_PARTS)
+    return said in LASTING or any(part in said for part in LASTING_PARTS)

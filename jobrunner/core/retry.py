@@ -37,9 +37,9 @@ START_WINDOW = 60
 MAX_LAUNCHES = 5
 #: Seconds between two launches of one attempt: "apply an exponential backoff … starting with a couple of seconds"
 #: (RunTask, API reference).
-_FIRST_PAUSE = 2.0
-_LONGEST_PAUSE = 30.0
-_JITTER = 0.2
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 30.0
+JITTER = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +190,7 @@ def attempts_left(policy: Policy, at: Position, earlier: Sequence[Outcome]) -> i
 
 def launch_pause(run_id: str, at: Position) -> float:
     """Give the seconds before an attempt's next launch: 2, 4, 8, 16, then 30, each up to a fifth more or less."""
-    return _jittered(min(_FIRST_PAUSE * 2.0 ** min(at.launch - 1, 10), _LONGEST_PAUSE), run_id, at)
+    return _jittered(min(FIRST_PAUSE * 2.0 ** min(at.launch - 1, 10), LONGEST_PAUSE), run_id, at)
 
 
 def _backoff(policy: Policy, run_id: str, at: Position, used: int) -> float:
@@ -201,7 +201,7 @@ def _backoff(policy: Policy, run_id: str, at: Position, used: int) -> float:
 def _jittered(pause: float, run_id: str, at: Position) -> float:
     digest = hashlib.sha256(f"{run_id}/{at.attempt}/{at.launch}".encode()).digest()
     chance = int.from_bytes(digest[:4], "big") / 2**32
-    return round(pause * (1 - _JITTER + 2 * _JITTER * chance), 3)
+    return round(pause * (1 - JITTER + 2 * JITTER * chance), 3)
 
 
 def _again(at: Position, *, ran: bool, capacity: str) -> Position:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: Both apostrophes occur in the same sentence: "You've reached the limit on …".
-_STRAIGHT: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'"})
+CURLY: Final = "\u2018\u2019\u02bc"
+_STRAIGHT: Final = str.maketrans(dict.fromkeys(CURLY, "'"))
 
 _UNREACHABLE: Final = (
     "dial tcp", "dial udp", "i/o timeout", "tls handshake timeout", "connection timed out", "client.timeout exceeded",
@@ -57,6 +58,23 @@ _NO_SECRET: Final = (
 )  # fmt: skip
 _INTERFACE: Final = ("network interface", "resource:eni", "insufficientfreeaddresses")
 
+#: Those that several rules have, for whoever writes the rules in another language (`core.state_machine_rules`).
+GROUPS: Final = {
+    "unreachable": _UNREACHABLE,
+    "no_such_host": _NO_SUCH_HOST,
+    "denied": _DENIED,
+    "missing": _MISSING,
+    "throttled": _THROTTLED,
+    "server_error": _SERVER_ERROR,
+    "pull": _PULL,
+    "start": _START,
+    "logging": _LOGGING,
+    "volume": _VOLUME,
+    "env_file": _ENV_FILE,
+    "initialization": _INITIALIZATION,
+    "interface": _INTERFACE,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StartFailure:
@@ -72,23 +90,24 @@ class StartFailure:
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """A text fits when it has one of the parts of each group."""
+class Rule:
+    """A text fits when it has, in lower case and with straight apostrophes, one of the parts of each group."""
 
     reason: str
     transient: bool
     groups: tuple[tuple[str, ...], ...]
 
     def fits(self, text: str) -> bool:
+        """Tell whether a text fits."""
         return all(any(part in text for part in group) for group in self.groups)
 
 
-def _passing(reason: str, *groups: tuple[str, ...]) -> _Rule:
-    return _Rule(reason, transient=True, groups=groups)
+def _passing(reason: str, *groups: tuple[str, ...]) -> Rule:
+    return Rule(reason, transient=True, groups=groups)
 
 
-def _lasting(reason: str, *groups: tuple[str, ...]) -> _Rule:
-    return _Rule(reason, transient=False, groups=groups)
+def _lasting(reason: str, *groups: tuple[str, ...]) -> Rule:
+    return Rule(reason, transient=False, groups=groups)
 
 
 #: What RunTask says in `failures[]`, and what a task that was accepted may say later in `stoppedReason`
@@ -106,8 +125,11 @@ _PLACEMENT: Final = (
 )  # fmt: skip
 #: Not for `stoppedReason`, where IAM's "is not authorized to perform … on resource: arn:…" would fit too.
 _ANY_RESOURCE: Final = _passing("resources", ("resource:",))
+#: The rules of `why_not_placed`.
+PLACING: Final = (*_PLACEMENT, _ANY_RESOURCE)
 
-_STARTING: Final = (
+#: The rules of `why_not_started`.
+STARTING: Final = (
     _lasting("image_platform", _PULL, ("descriptor matching platform", "no matching manifest for")),
     _passing("registry_throttled", _PULL, _THROTTLED),
     _lasting("disk_full", ("no space left on device",)),
@@ -157,20 +179,20 @@ _STARTING: Final = (
 )  # fmt: skip
 
 PLACEMENT_REASONS: Final = frozenset(rule.reason for rule in _PLACEMENT)
-START_REASONS: Final = frozenset(rule.reason for rule in _STARTING)
+START_REASONS: Final = frozenset(rule.reason for rule in STARTING)
 
 
 def why_not_started(texts: Iterable[str | None]) -> StartFailure | None:
     """Give the cause that ECS's texts on a task and its containers name, or None when they name none."""
-    return _first(_STARTING, texts)
+    return _first(STARTING, texts)
 
 
 def why_not_placed(texts: Iterable[str | None]) -> StartFailure | None:
     """Give the cause that the texts of RunTask's `failures[]` name, or None when they name none."""
-    return _first((*_PLACEMENT, _ANY_RESOURCE), texts)
+    return _first(PLACING, texts)
 
 
-def _first(rules: Iterable[_Rule], texts: Iterable[str | None]) -> StartFailure | None:
+def _first(rules: Iterable[Rule], texts: Iterable[str | None]) -> StartFailure | None:
     said = [text.lower().translate(_STRAIGHT) for text in texts if text]
     fitting = (rule for rule in rules if any(rule.fits(text) for text in said))
     rule = next(fitting, None)

@@ -23,24 +23,27 @@ START_TIMEOUT = "jobrunner: did not start"
 INTERRUPT = "jobrunner: interrupted"
 STOP = "jobrunner: stopped"
 FAIL_FAST = "jobrunner: stopped with the others"
+#: Of a scheduled job with `overlap: replace`, by its next run.
+REPLACED = "jobrunner: replaced"
 
 #: The beginning, the verdict, the word. FAIL_FAST begins as STOP does, so it stands before it.
-_OURS: Final = (
+OURS: Final = (
     (TIMEOUT, Verdict.TIMED_OUT, "timeout"),
     (START_TIMEOUT, Verdict.STOPPED, "start_timeout"),
     (INTERRUPT, Verdict.INTERRUPTED, "interrupt"),
     (FAIL_FAST, Verdict.STOPPED, "fail_fast"),
+    (REPLACED, Verdict.STOPPED, "replaced"),
     (STOP, Verdict.STOPPED, "user"),
 )
 
 USER_INITIATED: Final = "UserInitiated"
 FAILED_TO_START: Final = "TaskFailedToStart"
 #: Beginnings of the `reason` of a container that never was.
-_DID_NOT_START: Final = ("CannotPull", "CannotStart", "CannotCreate")
+DID_NOT_START: Final = ("CannotPull", "CannotStart", "CannotCreate")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _AwsStop:
+class AwsStop:
     """A stop by AWS, known by its stop code, or by a part of `stoppedReason` beside whatever code.
 
     Attributes:
@@ -58,31 +61,32 @@ class _AwsStop:
     transient: bool = True
 
     def fits(self, task: TaskSnapshot) -> bool:
+        """Tell whether ECS says so of a task."""
         said = (task.stopped_reason or "").lower()
         return task.stop_code in self.codes or (self.part is not None and self.part in said)
 
 
 #: Texts before codes: a task that is retired may carry the stop code of a scheduler.
-_BY_AWS: Final = (
-    _AwsStop(
+BY_AWS: Final = (
+    AwsStop(
         reason="task_retirement",
         detail="AWS retired the infrastructure under the task",
         part="performing maintenance on the underlying infrastructure",
     ),
-    _AwsStop(reason="host_lost", detail="the host of the task has gone", part="host ec2 (instance"),
-    _AwsStop(
+    AwsStop(reason="host_lost", detail="the host of the task has gone", part="host ec2 (instance"),
+    AwsStop(
         reason="spot_interruption",
         detail="AWS took the Spot capacity back",
         codes=frozenset({"SpotInterruption", "TerminationNotice"}),
         part="spot task was interrupted",
     ),
-    _AwsStop(
+    AwsStop(
         reason="infrastructure_health",
         detail="AWS stopped the task for the health of the infrastructure under it",
         codes=frozenset({"InfrastructureHealth"}),
     ),
     # A task that belongs to a service was stopped because of how the service is set up, and would be again.
-    _AwsStop(
+    AwsStop(
         reason="service_scheduler",
         detail="the ECS service scheduler stopped the task",
         codes=frozenset({"ServiceSchedulerInitiated"}),
@@ -91,7 +95,7 @@ _BY_AWS: Final = (
 )
 
 #: The words of this module.
-REASONS: Final = frozenset({*(word for _, _, word in _OURS), *(stop.reason for stop in _BY_AWS)})
+REASONS: Final = frozenset({*(word for _, _, word in OURS), *(stop.reason for stop in BY_AWS)})
 
 
 def stopped_by(reason: str) -> Judgement:
@@ -116,7 +120,7 @@ def started(task: TaskSnapshot, container: ContainerSnapshot | None) -> bool:
         container: The job's own; None when ECS does not show it.
     """
     if container is not None:
-        if (container.reason or "").startswith(_DID_NOT_START):
+        if (container.reason or "").startswith(DID_NOT_START):
             return False
         if container.exit_code is not None:
             return True
@@ -138,7 +142,7 @@ def stopped_from_outside(task: TaskSnapshot, container: ContainerSnapshot | None
         ours = _ours(reason, exit_code, ran=ran)
         if ours is not None:
             return ours
-    stop = next((stop for stop in _BY_AWS if stop.fits(task)), None)
+    stop = next((stop for stop in BY_AWS if stop.fits(task)), None)
     if stop is not None:
         return _by_aws(stop, reason, exit_code, ran=ran)
     if task.stop_code == USER_INITIATED:
@@ -148,7 +152,7 @@ def stopped_from_outside(task: TaskSnapshot, container: ContainerSnapshot | None
 
 
 def _ours(reason: str, exit_code: int | None, *, ran: bool) -> Judgement | None:
-    for beginning, verdict, word in _OURS:
+    for beginning, verdict, word in OURS:
         if reason.startswith(beginning):
             late = word == "start_timeout"
             return Judgement(
@@ -161,7 +165,7 @@ def _ours(reason: str, exit_code: int | None, *, ran: bool) -> Judgement | None:
     return None
 
 
-def _by_aws(stop: _AwsStop, reason: str, exit_code: int | None, *, ran: bool) -> Judgement:
+def _by_aws(stop: AwsStop, reason: str, exit_code: int | None, *, ran: bool) -> Judgement:
     verdict, when = Verdict.STOPPED, ""
     if not ran:
         verdict, when = Verdict.NEVER_STARTED, ", before the job's container had started"

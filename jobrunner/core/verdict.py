@@ -56,14 +56,18 @@ __all__ = [
     "stopped_by",
 ]
 
-_CONTAINER_EXITED: Final = "EssentialContainerExited"
+CONTAINER_EXITED: Final = "EssentialContainerExited"
 #: How a process ends that ECS stops: by the image's STOPSIGNAL, SIGTERM by default, then by SIGKILL ("Task
 #: lifecycle", STOPPING). These are SIGINT, SIGQUIT and SIGTERM.
-_TOLD_TO_STOP: Final = frozenset({130, 131, 143})
-_KILLED: Final = 137
-_ENDED_BY_SIGNAL: Final = _TOLD_TO_STOP | {_KILLED}
+TOLD_TO_STOP: Final = frozenset({130, 131, 143})
+KILLED: Final = 137
+ENDED_BY_SIGNAL: Final = TOLD_TO_STOP | {KILLED}
+#: Parts of what ECS says of a container that was killed for its memory, in lower case.
+OUT_OF_MEMORY: Final = ("outofmemory", "killed due to memory usage", "oom-killed")
+#: The beginning of `stoppedReason` of a task that has ended by itself.
+BY_ITSELF: Final = "Essential container in task exited"
 #: The beginning of the names of containers that AWS adds to a task.
-_INJECTED: Final = "aws-guardduty-agent"
+INJECTED: Final = "aws-guardduty-agent"
 
 #: Every word that `judge` may give as the reason.
 REASONS: Final = frozenset(
@@ -120,16 +124,16 @@ def certain(task: TaskSnapshot, main: str) -> Judgement | None:
     if task.desired_status != STOPPED or not task.stop_code or not task.stopped_reason:
         return None
     outside = stops.stopped_from_outside(task, container)
-    if outside is not None or task.stop_code != _CONTAINER_EXITED or not stops.started(task, container):
+    if outside is not None or task.stop_code != CONTAINER_EXITED or not stops.started(task, container):
         return outside
-    if container.exit_code in _ENDED_BY_SIGNAL and not _says_out_of_memory(container.reason):
+    if container.exit_code in ENDED_BY_SIGNAL and not _says_out_of_memory(container.reason):
         return None
     return judge(task, main)
 
 
 def injected(container: ContainerSnapshot) -> bool:
     """Tell whether AWS added the container to the task; such a one is reported, and blamed for nothing."""
-    return container.name.startswith(_INJECTED)
+    return container.name.startswith(INJECTED)
 
 
 def _not_shown(task: TaskSnapshot, main: str) -> Judgement:
@@ -161,7 +165,7 @@ def _never_started(task: TaskSnapshot, container: ContainerSnapshot | None) -> J
 def _out_of_memory(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement | None:
     own = _says_out_of_memory(container.reason)
     # The task's reason may speak of a sidecar. Then the job's container was told to stop, so that its 0 is no success.
-    if not own and not (_says_out_of_memory(task.stopped_reason) and container.exit_code in {None, 0, _KILLED}):
+    if not own and not (_says_out_of_memory(task.stopped_reason) and container.exit_code in {None, 0, KILLED}):
         return None
     detail = (container.reason if own else task.stopped_reason) or ""
     return Judgement(
@@ -171,7 +175,7 @@ def _out_of_memory(task: TaskSnapshot, container: ContainerSnapshot) -> Judgemen
 
 def _says_out_of_memory(text: str | None) -> bool:
     said = (text or "").lower()
-    return any(part in said for part in ("outofmemory", "killed due to memory usage", "oom-killed"))
+    return any(part in said for part in OUT_OF_MEMORY)
 
 
 def _stopped_otherwise(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement | None:
@@ -192,8 +196,8 @@ def _stopped_otherwise(task: TaskSnapshot, container: ContainerSnapshot) -> Judg
 def _ended_by_itself(task: TaskSnapshot) -> bool:
     if task.stop_code is None:
         # Endpoints other than AWS's say neither code nor reason when the containers have ended by themselves.
-        return not task.stopped_reason or task.stopped_reason.startswith("Essential container in task exited")
-    return task.stop_code == _CONTAINER_EXITED
+        return not task.stopped_reason or task.stopped_reason.startswith(BY_ITSELF)
+    return task.stop_code == CONTAINER_EXITED
 
 
 def _by_exit_code(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement:
@@ -203,7 +207,7 @@ def _by_exit_code(task: TaskSnapshot, container: ContainerSnapshot) -> Judgement
     if exit_code == 0:
         return Judgement(verdict=Verdict.SUCCEEDED, reason="exit", exit_code=0, detail="exit code 0")
     detail = f"exit code {exit_code}{_meaning(exit_code)}"
-    culprit = _failed_sidecar(task, container) if exit_code in _TOLD_TO_STOP else None
+    culprit = _failed_sidecar(task, container) if exit_code in TOLD_TO_STOP else None
     if culprit is None:
         return Judgement(verdict=Verdict.FAILED, reason="exit", exit_code=exit_code, detail=detail)
     failure = why_not_started((culprit.reason,))
@@ -233,7 +237,7 @@ def _failed_sidecar(task: TaskSnapshot, container: ContainerSnapshot | None) -> 
 
     Not one that ended with 0, or by a signal as well: it may have done its part, or been told to stop.
     """
-    innocent = {None, 0, *_ENDED_BY_SIGNAL}
+    innocent = {None, 0, *ENDED_BY_SIGNAL}
     others = (one for one in task.containers if one is not container and not injected(one))
     return next((one for one in others if one.reason or one.exit_code not in innocent), None)
 

@@ -51,6 +51,7 @@ HOST_LOST = judgement(Verdict.LOST, reason="host_lost", transient=True)
 NEVER_RAN = judgement(Verdict.NEVER_STARTED, reason="network_interface", transient=True)
 NO_IMAGE = judgement(Verdict.NEVER_STARTED, reason="image_not_found")
 STOPPED = judgement(Verdict.STOPPED, 143, reason="user")
+REPLACED = judgement(Verdict.STOPPED, 143, reason="replaced")
 VANISHED = judgement(Verdict.LOST, reason="vanished")
 SUCCEEDED = judgement(Verdict.SUCCEEDED, 0)
 SIDECAR = judgement(Verdict.FAILED, 143, reason="sidecar", transient=True)
@@ -92,6 +93,7 @@ def next_after(how: Judgement, policy: Policy, at: Position | None = None, *befo
         (judgement(Verdict.FAILED), {"failure"}),
         (NO_IMAGE, set()),
         (STOPPED, set()),
+        (REPLACED, set()),
         (judgement(Verdict.INTERRUPTED, 143, reason="interrupt"), set()),
         (VANISHED, set()),
         (SUCCEEDED, set()),

@@ -7,19 +7,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from verdict_cases import CASES, EXITED, GUARD, MEMORY, PULL, SPOT, STARTED, Case, container, failed, stopped
+from snapshots import EXIT_CODES, EXITED_CODE, REASON, snapshots
+from verdict_cases import CASES, EXITED, GUARD, MEMORY, PULL, SPOT, Case, container, failed, stopped
 
 from jobrunner.core.lifecycle import (
     DEACTIVATING,
     DEPROVISIONING,
     PENDING,
     RUNNING,
-    STOPPED,
     STOPPING,
     ContainerSnapshot,
     TaskSnapshot,
 )
 from jobrunner.core.outcome import Verdict
+from jobrunner.core.stops import DID_NOT_START, REPLACED
 from jobrunner.core.verdict import (
     FAIL_FAST,
     INTERRUPT,
@@ -140,6 +141,7 @@ def test_what_aws_adds_to_a_task_is_known_by_its_name() -> None:
     [
         (f"{STOP} by request", Verdict.STOPPED, "user", "stopped by request", False),
         (FAIL_FAST, Verdict.STOPPED, "fail_fast", "stopped with the others", False),
+        (f"{REPLACED} by the next", Verdict.STOPPED, "replaced", "replaced by the next", False),
         (f"{INTERRUPT} by SIGINT", Verdict.INTERRUPTED, "interrupt", "interrupted by SIGINT", False),
         (f"{TIMEOUT} after 2h", Verdict.TIMED_OUT, "timeout", "timed out after 2h", False),
         (f"{START_TIMEOUT} within 5m", Verdict.NEVER_STARTED, "start_timeout", "did not start within 5m", True),
@@ -156,45 +158,6 @@ def test_a_launch_that_is_given_up_ends_as_its_task_would_have(
 
 
 # -- what holds for all snapshots -----------------------------------------------------------------------------------
-
-#: Texts of every kind, and parts of them: each of them may be cut anywhere.
-WORDS = st.sampled_from(
-    sorted(
-        {
-            text
-            for case in CASES
-            for text in (case.task.stopped_reason, *(one.reason for one in case.task.containers))
-            if text is not None
-        }
-    )
-).flatmap(lambda text: st.integers(1, len(text)).map(lambda length: text[:length]))
-REASON = st.one_of(st.none(), st.just(MEMORY), WORDS, st.text(max_size=8))
-TASK_REASON = st.one_of(st.none(), st.just(EXITED), st.just(MEMORY), WORDS, st.text(max_size=8))
-EXITED_CODE = "EssentialContainerExited"
-CODES = st.one_of(
-    st.just(EXITED_CODE),
-    st.sampled_from(
-        [None, EXITED_CODE, "TaskFailedToStart", "UserInitiated", "ServiceSchedulerInitiated", "SpotInterruption",
-         "TerminationNotice", "InfrastructureHealth", "Martian"]
-    ),
-)  # fmt: skip
-EXIT_CODES = st.one_of(st.none(), st.just(0), st.sampled_from([0, 1, 2, 75, 126, 127, 130, 131, 137, 139, 143]))
-NAMES = ("main", "proxy", "aws-guardduty-agent-4cXjK")
-
-
-@st.composite
-def snapshots(draw: st.DrawFn) -> TaskSnapshot:
-    """A stopped task with any combination of what ECS may leave out."""
-    names = draw(st.one_of(st.just(NAMES), st.lists(st.sampled_from(NAMES), unique=True)))
-    return TaskSnapshot(
-        task_arn="arn",
-        last_status=STOPPED,
-        desired_status=draw(st.sampled_from([STOPPED, STOPPED, RUNNING, None])),
-        stop_code=draw(CODES),
-        stopped_reason=draw(TASK_REASON),
-        started_at=draw(st.sampled_from([None, STARTED])),
-        containers=tuple(container(name, draw(EXIT_CODES), draw(REASON)) for name in names),
-    )
 
 
 @settings(max_examples=500)
@@ -262,7 +225,8 @@ def test_injected_containers_decide_nothing(task: TaskSnapshot, ends: tuple[int 
 def lives(draw: st.DrawFn) -> tuple[TaskSnapshot, TaskSnapshot]:
     """A task on its way down, and the same task when it is STOPPED.
 
-    A container's end comes whole, with its exit code and its reason; the reason of a killed one may come later. The
+    A container's end comes whole, with its exit code and its reason; the reason of a killed one may come later, and
+    one that could not start was not killed. The
     stop code and the stopped reason come together or one after the other, and stay.
     """
     late = draw(snapshots())
@@ -271,7 +235,8 @@ def lives(draw: st.DrawFn) -> tuple[TaskSnapshot, TaskSnapshot]:
     def earlier(one: ContainerSnapshot) -> ContainerSnapshot:
         if draw(rarely):
             return ContainerSnapshot(name=one.name, last_status=draw(st.sampled_from([None, PENDING, RUNNING])))
-        return replace(one, reason=draw(st.sampled_from([None, one.reason]))) if one.exit_code == 137 else one
+        killed = one.exit_code == 137 and not (one.reason or "").startswith(DID_NOT_START)
+        return replace(one, reason=draw(st.sampled_from([None, one.reason]))) if killed else one
 
     early = replace(
         late,

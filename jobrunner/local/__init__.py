@@ -10,6 +10,8 @@ roles and networks. This package adds what moto lacks:
     supervise    a process of its own that owns the containers and leaves none behind      processes
     events       ECS Task State Change events to the targets of rules
     scheduler    EventBridge Scheduler: scheduler_api answers, schedule_ticker fires      schedule_*
+    states/      Step Functions: executes JSONata machines, and has moto execute JSONPath ones      behind
+    stack        CloudFormation: the stack of schedules, deployed when somebody asks for what is in it      stack_*
     faults       what is to go wrong, on order: calls, placements, tasks, logs, events
     moto_state   moto, loaded in the background, with the built-in resources of the local stage      builtin
     registry     which endpoints live on this machine      process    one that lives as long as its owner

@@ -13,10 +13,11 @@ from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError, SpecError
 from jobrunner.local.foreground import Foreground
 from jobrunner.local.registry import exports
-from jobrunner.local.scheduler import read_speed
+from jobrunner.local.scheduler import read_begin, read_speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from jobrunner.local.faults.values import Fault
 
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             linger=options.linger,
             faults=faults,
             speed=options.speed,
+            begins=options.begins,
         )
     except OSError as error:
         sys.stderr.write(f"the local endpoint cannot listen on port {options.port}: {error.strerror}\n")
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--deprovision", type=_seconds, default=0.0, help="simulated seconds until STOPPED")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="faults on order, YAML or JSON; docs/faults.md")
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="let schedules fire N times faster")
+    parser.add_argument("--from", dest="begins", type=_moment, metavar="TIME", help="and from this time on, ISO 8601")
     parser.add_argument("--state-dir", type=Path, help="where to register, so that others find this endpoint")
     parser.add_argument("--ready-fd", type=int, help="descriptor to write the endpoint's description to")
     parser.add_argument("--owner-fd", type=int, help="pipe whose end means that the owner has gone")
@@ -109,6 +112,13 @@ def _seconds(text: str) -> float:
 def _speed(text: str) -> float:
     try:
         return read_speed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return read_begin(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -20,24 +20,21 @@ _EXECUTION_ACTIONS: Final = (
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 )
-#: What EventBridge Scheduler does for jobrunner: stop a task at its timeout, and start one with its roles.
-_SCHEDULER_ACTIONS: Final = ("ecs:StopTask", "ecs:RunTask", "iam:PassRole")
 
 
 def make_roles(region: str) -> None:
-    """The execution role and the task role, which trust ECS tasks, and the role that EventBridge Scheduler assumes."""
+    """The execution role and the task role, which trust ECS tasks. The role of Scheduler is in the stack."""
     del region  # IAM is global
-    _make_role(local_stage.EXECUTION_ROLE, "ecs-tasks.amazonaws.com", _EXECUTION_ACTIONS)
-    _make_role(local_stage.TASK_ROLE, "ecs-tasks.amazonaws.com", ())
-    _make_role(local_stage.SCHEDULER_ROLE, "scheduler.amazonaws.com", _SCHEDULER_ACTIONS)
+    _make_role(local_stage.EXECUTION_ROLE, _EXECUTION_ACTIONS)
+    _make_role(local_stage.TASK_ROLE, ())
 
 
-def _make_role(arn: str, trusted: str, actions: Sequence[str]) -> None:
+def _make_role(arn: str, actions: Sequence[str]) -> None:
     backend = importlib.import_module("moto.iam").iam_backends[local_stage.ACCOUNT_ID]["aws"]
     name = arn.rpartition("/")[2]
     if any(role.name == name for role in backend.roles.values()):
         return  # of another endpoint of this process: they share moto's state
-    trust = {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
     backend.create_role(name, _policy(trust), "/", "", "jobrunner's local stage", [], "3600", None)
     if actions:
         allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}

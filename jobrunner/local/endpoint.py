@@ -12,7 +12,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core import local_stage
-from jobrunner.local import metadata
+from jobrunner.local import metadata, stack
+from jobrunner.local.behind import ask
 from jobrunner.local.ecs_api import EcsApi, TaskStore
 from jobrunner.local.ecs_beside import EcsBeside
 from jobrunner.local.engine import TaskEngine
@@ -24,11 +25,13 @@ from jobrunner.local.moto_state import MotoState
 from jobrunner.local.registry import EndpointInfo, connection_for
 from jobrunner.local.scheduler import Scheduler
 from jobrunner.local.server import Server
+from jobrunner.local.states import StepFunctions
 from jobrunner.local.task_run import Surroundings
 from jobrunner.local.wire import ApiError, DropConnectionError, Reply, Request, error_reply, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from jobrunner.core.connection import Connection
     from jobrunner.local.faults.values import Fault
@@ -56,6 +59,7 @@ class Endpoint:
         deprovision: Simulated seconds from the containers' end to STOPPED.
         interceptors: Look at each request first.
         faults: What is to go wrong, from the beginning.
+        begins: What EventBridge Scheduler's clock shows at its first request; the time, when it is left out.
         speed: How many times faster than time EventBridge Scheduler's clock is, from its first request on. Schedules
             fire by that clock, and it is what `<aws.scheduler.scheduled-time>` tells. Tasks run in real time, with
             real timestamps, and so do schedules that call StopTask: they are the timeouts of tasks.
@@ -75,8 +79,9 @@ class Endpoint:
         interceptors: Sequence[Interceptor] = (),
         faults: Iterable[Fault] = (),
         speed: float = 1.0,
+        begins: datetime | None = None,
     ) -> None:
-        self._scheduler = Scheduler(self.answer, time.time, speed)
+        self._scheduler = Scheduler(self.answer, time.time, speed, begins)
         self.id = uuid.uuid4().hex
         self.region = region
         self.workdir = os.path.abspath(workdir or os.getcwd())  # noqa: PTH100, PTH109 - a text for other processes
@@ -89,6 +94,7 @@ class Endpoint:
         self.store = TaskStore()
         self._server = Server(self, port)
         self.url = self._server.url
+        self._states = StepFunctions(self.moto, self._answer_all, time.time, self.url)
         self.events = TaskEvents(self.moto, time.time)
         self.engine = TaskEngine(self._surroundings(startup, deprovision), self.store, self._idle)
         self.faults.listen(self.engine.reconsider)
@@ -126,6 +132,7 @@ class Endpoint:
         self._server.shutdown()
         self.faults.close()
         self._scheduler.close()
+        self._states.close()
         self.engine.close()
         self.events.close()
         self._server.server_close()
@@ -195,12 +202,21 @@ class Endpoint:
         if operation is not None:
             return operation(request)
         if request.service == "scheduler":
+            if stack.concerns(request):
+                self.moto.deploy_stack()
             return self._scheduler.answer(request)
+        if request.service == "states":
+            self.moto.deploy_stack()
+            return self._states.answer(request)
         if request.path.startswith(_META):
             return self._meta(request)
         if request.path.startswith(metadata.PREFIX) and not request.service:
             return metadata.describe(self.store, request.path)
         return None
+
+    def _answer_all(self, request: Request) -> Reply | None:
+        """The reply to a request from inside of this process, what is moto's too."""
+        return self.answer(request, lambda: ask(self.wsgi, request))
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Everything that is moto's."""

@@ -17,6 +17,7 @@ from jobrunner.local.registry import EndpointInfo, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -40,6 +41,7 @@ class Foreground:
         linger: End by itself after so many seconds without tasks and requests; None means never.
         faults: What is to go wrong, from the beginning.
         speed: How many times faster than time schedules fire.
+        begins: From which time on they do, instead of from now on.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Foreground:
         linger: float | None,
         faults: Sequence[Fault] = (),
         speed: float = 1.0,
+        begins: datetime | None = None,
     ) -> None:
         orphans.adopt()
         allow_many_files()
@@ -66,6 +69,7 @@ class Foreground:
             deprovision=deprovision,
             faults=faults,
             speed=speed,
+            begins=begins,
         )
         self._owner = owner_fd
         self._linger = linger

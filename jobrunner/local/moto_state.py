@@ -69,6 +69,9 @@ class MotoState:
         self._app: Any = None
         self._provisioned: set[str] = set()
         self._lock = threading.Lock()
+        self._stack_lock = threading.Lock()
+        self._stack_tried = False
+        self._stack_failure: Exception | None = None
 
     def load(self) -> None:
         """Import moto and make the built-in cluster. Called once; others wait for its end."""
@@ -121,11 +124,25 @@ class MotoState:
         active = [number for number, found in list(revisions.items()) if found.status == "ACTIVE"]
         return revisions[max(active)] if active else None
 
+    def essential_containers(self, region: str, definition: str) -> set[str] | None:
+        """The names of the containers of a task definition whose end ends the task; None for an unknown definition."""
+        found = self.definition(region, definition)
+        if found is None:
+            return None
+        return {str(one["name"]) for one in found.container_definitions if one.get("essential", True)}
+
+    def state_machines(self, region: str) -> Any:
+        """The Step Functions backend of a region, which keeps the machines of the API and of CloudFormation."""
+        self._wait()
+        return _of_region(importlib.import_module("jobrunner.local.states.cloudformation").prepare(), region)
+
     # -- the WSGI application ----------------------------------------------------------------------------------
 
     def wsgi(self, service: str) -> Callable[..., Iterable[bytes]]:
         """The WSGI application of moto, after the built-in resources that the service may be asked about were made."""
         self._wait()
+        if service in _OF_THE_STACK:
+            self.deploy_stack()
         self._provision(service)
         application: Callable[..., Iterable[bytes]] = self._application()
         return application
@@ -138,6 +155,26 @@ class MotoState:
             return self._app
 
     # -- built-in resources ------------------------------------------------------------------------------------
+
+    def deploy_stack(self) -> None:
+        """Deploy the stack of the local stage, unless it is there; see `local.stack`.
+
+        Called when somebody may look at what is in it: it takes a second or two, which no run has to wait for.
+
+        Raises:
+            ApiError: It cannot be deployed, now or when it was tried.
+        """
+        self._wait()
+        with self._stack_lock:
+            if not self._stack_tried:
+                self._stack_tried = True
+                try:
+                    importlib.import_module("jobrunner.local.stack").deploy(self.region)
+                except Exception as error:  # noqa: BLE001 - whatever it was, everybody who asks is told
+                    self._stack_failure = error
+        if self._stack_failure is not None:
+            words = f"The stack of the local stage cannot be deployed: {self._stack_failure}"
+            raise ApiError("InternalFailure", words, status=500) from self._stack_failure
 
     def _make_cluster(self) -> None:
         backend = _of_region(self._ecs.ecs_backends, self.region)
@@ -156,6 +193,8 @@ class MotoState:
                     builtin.MAKERS[kind](self.region)
 
 
+#: Services that show what is in the stack. Step Functions and Scheduler are ours, and ask themselves.
+_OF_THE_STACK: Final = frozenset(("cloudformation", "sqs", "iam"))
 #: The built-in resources that a service may look at, itself or through moto; a service that is not here, at all.
 _NEEDS: Final = dict.fromkeys(
     ("ecs", "logs", "events", "sqs", "sns", "ssm", "secretsmanager", "scheduler", "kms", "s3"), frozenset[str]()

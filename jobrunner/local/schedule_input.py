@@ -65,14 +65,14 @@ def check(target: Universal, text: str | None) -> None:
 
 
 def request(target: Universal, text: str | None, attributes: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters of one call in ECS's own spelling, with the context attributes in their places.
+    """The parameters of one call in the service's own spelling, with the context attributes in their places.
 
     Args:
-        target: An operation of ECS.
+        target: An operation, with botocore's name of its service.
         text: The schedule's Input.
         attributes: By the last part of their keywords, `scheduled-time`; another keyword stays as it is.
     """
-    lowered: dict[str, Any] = _lowered(_shape(target), _parsed(_filled(text, attributes)), spelled=_upper)
+    lowered: dict[str, Any] = _lowered(_shape(target), _parsed(filled(text, attributes)), spelled=_upper)
     return lowered
 
 
@@ -85,13 +85,14 @@ def overrides(text: str | None, attributes: Mapping[str, str]) -> dict[str, Any]
     Raises:
         ApiError: It is no JSON object, or not ECS's TaskOverride.
     """
-    document, shape = _parsed(_filled(text, attributes)), service("ecs").shape_for("TaskOverride")
+    document, shape = _parsed(filled(text, attributes)), service("ecs").shape_for("TaskOverride")
     schedule_model.check(shape, document)
     found: dict[str, Any] = _lowered(shape, document, spelled=str)
     return found
 
 
-def _filled(text: str | None, attributes: Mapping[str, str]) -> str:
+def filled(text: str | None, attributes: Mapping[str, str]) -> str:
+    """An Input with the context attributes in their places; an empty object for none."""
     return _ATTRIBUTE.sub(lambda found: attributes.get(found[1], found[0]), text or "{}")
 
 
@@ -108,7 +109,7 @@ def _parsed(text: str | None) -> dict[str, Any]:
 def _shape(target: Universal) -> Any:
     model = service(target.service)
     if target.operation not in model.operation_names:
-        _refuse(f"ECS has no operation {target.operation}.")
+        _refuse(f"{target.service.upper()} has no operation {target.operation}.")
     return model.operation_model(target.operation).input_shape
 
 

@@ -1,14 +1,16 @@
 """Calls the target of a schedule, at this endpoint itself.
 
-What is called: ECS's RunTask as a templated target, and StopTask and RunTask as universal ones.
+What is called: ECS's RunTask and Step Functions' StartExecution as templated targets; StopTask, RunTask and
+StartExecution as universal ones.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.local import schedule_ecs, schedule_input
@@ -22,9 +24,18 @@ if TYPE_CHECKING:
     from jobrunner.local.schedule_store import Schedule
     from jobrunner.local.wire import Reply
 
-_ECS: Final = "AmazonEC2ContainerServiceV20141113."
 _RUN: Final = "RunTask"
 _STOP: Final = "StopTask"
+_START: Final = "StartExecution"
+#: Of what is called: the service of its signature, and its protocol's header.
+_HEADERS: Final = {
+    _RUN: ("ecs", "AmazonEC2ContainerServiceV20141113.RunTask"),
+    _STOP: ("ecs", "AmazonEC2ContainerServiceV20141113.StopTask"),
+    _START: ("states", "AWSStepFunctions.StartExecution"),
+}
+#: As universal targets: the service by Scheduler's name, the operation, and botocore's name of the service.
+_UNIVERSAL: Final = {("ecs", _RUN): "ecs", ("ecs", _STOP): "ecs", ("sfn", _START): "stepfunctions"}
+_STATE_MACHINE: Final = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachine:\S+")
 _REFUSED: Final = 400
 _log = logging.getLogger(__name__)
 
@@ -50,11 +61,13 @@ class Failure:
 
 
 def called(target: Mapping[str, Any]) -> str | None:
-    """The operation of ECS that this endpoint calls for a target; None for targets that it does not call."""
+    """The operation that this endpoint calls for a target; None for targets that it does not call."""
     universal = schedule_input.universal(target["Arn"])
-    if universal is None:
-        return _RUN if target.get("EcsParameters") else None
-    return universal.operation if universal.service == "ecs" and universal.operation in {_RUN, _STOP} else None
+    if universal is not None:
+        return universal.operation if (universal.service, universal.operation) in _UNIVERSAL else None
+    if _STATE_MACHINE.fullmatch(target["Arn"]):
+        return _START
+    return _RUN if target.get("EcsParameters") else None
 
 
 def stops(target: Mapping[str, Any]) -> bool:
@@ -121,17 +134,22 @@ class Targets:
 
 
 def _asked(schedule: Schedule, attributes: Mapping[str, str]) -> dict[str, Any]:
-    universal = schedule_input.universal(schedule.target["Arn"])
-    if universal is None:
-        return schedule_ecs.request(schedule, attributes)
-    return schedule_input.request(universal, schedule.target.get("Input"), attributes)
+    target = schedule.target
+    universal = schedule_input.universal(target["Arn"])
+    if universal is not None:
+        known = replace(universal, service=_UNIVERSAL[universal.service, universal.operation])
+        return schedule_input.request(known, target.get("Input"), attributes)
+    if called(target) == _START:
+        return {"stateMachineArn": target["Arn"], "input": schedule_input.filled(target.get("Input"), attributes)}
+    return schedule_ecs.request(schedule, attributes)
 
 
 def _request(schedule: Schedule, body: bytes) -> Request:
     operation = called(schedule.target)
     if operation is None:
         raise ValueError(f"nothing calls the target of {schedule.arn}")
-    return Request(method="POST", path="/", target=_ECS + operation, region=schedule.region, service="ecs", body=body)
+    service, header = _HEADERS[operation]
+    return Request(method="POST", path="/", target=header, region=schedule.region, service=service, body=body)
 
 
 def _error(reply: Reply | None) -> tuple[str | None, str]:
@@ -149,6 +167,6 @@ def _note_failures(schedule: Schedule, reply: Reply) -> None:
     try:
         reasons = [failure["reason"] for failure in json.loads(reply.body)["failures"]]
     except (ValueError, KeyError, TypeError):
-        return  # StopTask has none, and an interceptor's reply may be anything
+        return  # only RunTask has some, and an interceptor's reply may be anything
     for reason in reasons:
         _log.warning("schedule %s: a task was not started: %s", schedule.arn, reason)

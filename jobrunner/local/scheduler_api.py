@@ -10,7 +10,7 @@ import binascii
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.local import schedule_checks
+from jobrunner.local import schedule_checks, stack_groups
 from jobrunner.local.schedule_clock import FastClock
 from jobrunner.local.schedule_expression import BEGINNING
 from jobrunner.local.schedule_model import operation_of, parameters, service
@@ -54,13 +54,21 @@ class SchedulerApi:
         clock: Seconds since 1970.
         speed: How many seconds of Scheduler's clock pass in one of that. Schedules that stop a task go by `clock`
             whatever the speed: tasks run in real time, and such a schedule is the timeout of one.
+        begins: What Scheduler's clock shows at first, in seconds since 1970; the time when it is left out.
     """
 
-    def __init__(self, call: Callable[[Request], Reply | None], clock: Callable[[], float], speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        call: Callable[[Request], Reply | None],
+        clock: Callable[[], float],
+        speed: float = 1.0,
+        begins: float | None = None,
+    ) -> None:
         self._store = ScheduleStore()
+        stack_groups.follow(self._store)
         self._stopping = self._ticker = Ticker(self._store, Targets(call), clock)
-        if speed != 1:
-            fast = FastClock(began=clock(), speed=speed)
+        if speed != 1 or begins is not None:
+            fast = FastClock(began=clock() if begins is None else begins, speed=speed)
             self._ticker = Ticker(self._store, Targets(call), fast, speed=speed)
         self._operations: dict[str, _Operation] = {
             "CreateSchedule": self._create,
@@ -79,6 +87,7 @@ class SchedulerApi:
 
     def close(self) -> None:
         """Fire nothing any more."""
+        stack_groups.leave(self._store)
         self._ticker.close()
         self._stopping.close()
 

@@ -279,9 +279,11 @@ def test_the_built_in_role_trusts_scheduler(endpoint: Endpoint) -> None:
     assert local_stage.SCHEDULER_ROLE == role["Arn"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     assert {"Service": "scheduler.amazonaws.com"} == trust["Principal"]
-    [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    [allowed] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
-    assert ["ecs:StopTask", "ecs:RunTask", "iam:PassRole"] == allowed["Action"]
+    allowed = set()
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        allowed |= {statement["Action"] for statement in document["Statement"]}
+    assert {"ecs:StopTask", "ecs:RunTask", "iam:PassRole", "states:StartExecution"} <= allowed
 
 
 def test_the_roles_of_a_second_endpoint_are_those_of_the_first(endpoint: Endpoint) -> None:
@@ -291,7 +293,9 @@ def test_the_roles_of_a_second_endpoint_are_those_of_the_first(endpoint: Endpoin
         for one in (endpoint, other):
             listed = client_of(one.connection, "iam").list_roles()["Roles"]
             roles.append(sorted(role["Arn"] for role in listed if "jobrunner" in role["RoleName"]))
-    assert [sorted([local_stage.EXECUTION_ROLE, local_stage.TASK_ROLE, local_stage.SCHEDULER_ROLE])] * 2 == roles
+    machine = f"{local_stage.SCHEDULER_ROLE.removesuffix('scheduler')}states"
+    ours = sorted([local_stage.EXECUTION_ROLE, local_stage.TASK_ROLE, local_stage.SCHEDULER_ROLE, machine])
+    assert [ours] * 2 == roles
 
 
 def test_the_start_of_an_endpoint_does_not_pay_for_schedules() -> None:

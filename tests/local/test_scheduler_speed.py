@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from scheduling import ecs_target, exists, refused, schedule, stop
 
 from jobrunner.core import local_stage
 from jobrunner.local import serve
+from jobrunner.local.scheduler import read_begin
 from jobrunner.local.wire import Reply, Request
 
 SECOND, MINUTE, HOUR = dt.timedelta(seconds=1), dt.timedelta(minutes=1), dt.timedelta(hours=1)
@@ -47,6 +49,31 @@ def now_of(scheduler: Any) -> dt.datetime:
     at: dt.datetime = scheduler.get_schedule_group(Name=name)["CreationDate"]
     scheduler.delete_schedule_group(Name=name)
     return at
+
+
+@pytest.mark.parametrize("speed", [1.0, 1_000.0])
+def test_a_clock_that_begins_elsewhere(speed: float) -> None:
+    """Scheduler's time is what was asked for when its first request comes, and passes from there on."""
+    begins = dt.datetime(2027, 3, 28, tzinfo=dt.UTC)
+    with serve(speed=speed, begins=begins) as endpoint:
+        scheduler = client_of(endpoint.connection, "scheduler")
+        first = now_of(scheduler)
+        assert begins <= first < begins + speed * MINUTE
+        assert first <= now_of(scheduler) < begins + speed * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tomorrow", "'tomorrow' is not a time of ISO 8601"),
+        ("2027-03-28T00:00", "'2027-03-28T00:00' does not say of which time zone it is; Z is UTC"),
+        ("1969-03-28T00:00Z", "'1969-03-28T00:00Z' is out of range: the years 1970 to 2198"),
+    ],
+)
+def test_a_beginning_that_is_none(text: str, said: str) -> None:
+    """What is no moment is refused before anything is served, with what to write."""
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read_begin(text)
 
 
 def test_a_day_of_cron() -> None:

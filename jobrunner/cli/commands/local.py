@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobrunner.cli import collector
+from jobrunner.cli import collector, words
 from jobrunner.cli.options import read_by, read_duration, shared
 from jobrunner.cli.session import load, usable
 from jobrunner.core import local_stage
 from jobrunner.errors import LocalEndpointError
 from jobrunner.local.environment import client_environment
 from jobrunner.local.registry import endpoints, exports
-from jobrunner.local.scheduler import read_speed
+from jobrunner.local.scheduler import read_begin, read_speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from jobrunner.cli.invocation import Invocation
     from jobrunner.local.faults.values import Fault
@@ -55,6 +56,13 @@ _SECONDS = read_by(read_duration, "30s")
     metavar="N",
     help="Let schedules fire N times faster; tasks run in real time.",
 )
+@click.option(
+    "--from",
+    "begins",
+    callback=read_by(read_begin, "2027-03-28T00:00Z"),
+    metavar="TIME",
+    help="Let schedules fire as if it were this time when the first one is made.",
+)
 @click.option("--exports", "only_exports", is_flag=True, help="Print the exports of the one that serves, and end.")
 @shared
 @click.pass_obj
@@ -66,6 +74,7 @@ def command(
     deprovision: int | None,
     faults_file: Path | None,
     speed: float,
+    begins: datetime | None,
     only_exports: bool,
 ) -> int:
     """Serve the local AWS endpoint until interrupted.
@@ -92,12 +101,15 @@ def command(
         state_dir=state_dir,
         faults=faults,
         speed=speed,
+        begins=begins,
     ) as foreground:
         _announce(invocation, foreground.info, others)
         if faults:
             invocation.note(f"{len(faults)} fault{'s' * (len(faults) != 1)} on order, from {faults_file}")
         if speed != 1:
             invocation.note(f"schedules fire {speed:g} times faster than time; tasks, and their timeouts, do not")
+        if begins is not None:
+            invocation.note(f"for schedules it is {words.moment(begins)} when the first one is made")
         collector.work()
         foreground.wait()
     invocation.note("the local endpoint has ended, with its tasks and their logs")
@@ -146,6 +158,7 @@ def _serving(
     state_dir: Path,
     faults: Sequence[Fault],
     speed: float,
+    begins: datetime | None,
 ) -> Iterator[Foreground]:
     from jobrunner.local.foreground import Foreground
 
@@ -161,6 +174,7 @@ def _serving(
             linger=None,
             faults=faults,
             speed=speed,
+            begins=begins,
         )
     except OSError as error:
         raise LocalEndpointError(

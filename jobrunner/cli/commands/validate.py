@@ -10,6 +10,7 @@ from jobrunner.cli import exits, failure, words
 from jobrunner.cli.harmless import harmless
 from jobrunner.cli.options import job_names, shared
 from jobrunner.core.options import RunOptions
+from jobrunner.core.schedule_request import check_schedulable
 from jobrunner.document import load_project
 from jobrunner.errors import Problem, SpecError
 from jobrunner.ops.check import check
@@ -37,7 +38,7 @@ def command(invocation: Invocation, *, jobs: tuple[str, ...]) -> int:
         if not error.problems:
             raise
         return _invalid(invocation, error.problems)
-    if problems := list(_of_requests(project)):
+    if problems := [*_of_schedules(project), *_of_requests(project)]:
         return _invalid(invocation, problems)
     for warning in project.warnings:
         invocation.note(f"warning: {warning}")
@@ -48,6 +49,16 @@ def command(invocation: Invocation, *, jobs: tuple[str, ...]) -> int:
     names = f": {', '.join(sorted(project.jobs))}" if project.jobs else ""
     invocation.note(f"{words.counted(len(project.jobs), 'job')} {verb} valid{stage}{names}")
     return exits.OK
+
+
+def _of_schedules(project: Project) -> Iterator[Problem]:
+    """Give the jobs that a schedule cannot start, because a run of theirs needs to be given something."""
+    for name, spec in project.jobs.items():
+        try:
+            if spec.schedule:
+                check_schedulable(spec)
+        except SpecError as error:
+            yield from _problems(error, project, name)
 
 
 def _of_requests(project: Project) -> Iterator[Problem]:
@@ -61,8 +72,12 @@ def _of_requests(project: Project) -> Iterator[Problem]:
         try:
             check(spec, settings, RunOptions(params=params))
         except SpecError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            yield from error.problems or [_placed(f"{error.what}{hint}", project.sources.get(name, name))]
+            yield from _problems(error, project, name)
+
+
+def _problems(error: SpecError, project: Project, job: str) -> Sequence[Problem]:
+    hint = f"; {error.hint}" if error.hint else ""
+    return error.problems or [_placed(f"{error.what}{hint}", project.sources.get(job, job))]
 
 
 def _placed(message: str, source: str) -> Problem:

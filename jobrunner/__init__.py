@@ -16,6 +16,10 @@ attempt to its task, `core.watch` watches the task, `core.retry` decides what fo
 `ops.observe` asks it for one run, `ops.fleet` for thousands. `core.verdict`, `core.billing` and `core.follow` say how
 it ended, what it is billed, and whether the log is complete: an `Outcome`. `core.diagnosis` says why, and what to do.
 
+A schedule sends the same request (`core.schedule_request`): straight to RunTask, or to the state machine that keeps
+timeout, retries and overlap when nobody follows (`core.state_machine`, deployed by `deploy/`). `core.plan` compares
+what the files say with what is there; `ops.plan` and `ops.apply` read and change it.
+
 Local is a connection, not a mode: `local.serve()` yields a `Connection` to an endpoint on 127.0.0.1 that really
 executes tasks, and nothing else in the code knows.
 
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from jobrunner.core.outcome import LogReport as LogReport
     from jobrunner.core.outcome import Outcome as Outcome
     from jobrunner.core.outcome import Verdict as Verdict
+    from jobrunner.core.plan import Plan as Plan
     from jobrunner.core.spec import JobSpec as JobSpec
     from jobrunner.core.spec import job_spec as job_spec
     from jobrunner.core.variations import RunEvent as RunEvent
@@ -69,15 +74,19 @@ if TYPE_CHECKING:
     from jobrunner.errors import StoreError as StoreError
     from jobrunner.errors import UnknownJobError as UnknownJobError
     from jobrunner.errors import UnknownRunError as UnknownRunError
+    from jobrunner.ops.apply import Applied as Applied
     from jobrunner.ops.explain import Explanation as Explanation
     from jobrunner.ops.fleet import Fleet as Fleet
     from jobrunner.ops.handle import Run as Run
+    from jobrunner.ops.overview import ScheduleStatus as ScheduleStatus
+    from jobrunner.ops.pause import Paused as Paused
     from jobrunner.runner import JobRunner as JobRunner
 
 #: Where each public name lives. Nothing is imported before it is used: `import jobrunner` and `jobrunner --help`
 #: would otherwise pay for pydantic and boto3.
 _HOMES = {
     "AmbiguousRunError": "errors",
+    "Applied": "ops.apply",
     "AwsError": "errors",
     "AwsRefusedError": "errors",
     "AwsThrottledError": "errors",
@@ -95,7 +104,9 @@ _HOMES = {
     "LogLine": "core.events",
     "LogReport": "core.outcome",
     "Outcome": "core.outcome",
+    "Paused": "ops.pause",
     "PhaseChanged": "core.events",
+    "Plan": "core.plan",
     "Problem": "errors",
     "Retrying": "core.events",
     "Run": "ops.handle",
@@ -103,6 +114,7 @@ _HOMES = {
     "RunFailedError": "errors",
     "RunOptions": "core.options",
     "RunRef": "core.naming",
+    "ScheduleStatus": "ops.overview",
     "SpecError": "errors",
     "Started": "core.events",
     "StoreError": "errors",

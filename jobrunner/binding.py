@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,11 @@ from jobrunner.ops.clock import SystemClock
 from jobrunner.ops.ports import Ports
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jobrunner.aws import Gateways
+    from jobrunner.core.billing import PriceTable
+    from jobrunner.core.ports import PriceList
     from jobrunner.core.settings import Settings
 
 
@@ -47,7 +52,7 @@ def patient(connection: Connection, settings: Settings) -> Connection:
 def open_ports(settings: Settings, connection: Connection) -> Ports:
     """Bind the ports to AWS and to the store of this machine. boto3 is imported with the first call, not here."""
     from jobrunner.aws import open_gateways  # noqa: PLC0415  not before the spec is valid
-    from jobrunner.store import load_prices, open_runs  # noqa: PLC0415
+    from jobrunner.store import open_runs  # noqa: PLC0415
 
     gateways = open_gateways(connection, audit_log_group=settings.audit_log_group)
     return Ports(
@@ -55,13 +60,41 @@ def open_ports(settings: Settings, connection: Connection) -> Ports:
         tasks=gateways.tasks,
         definitions=gateways.definitions,
         deadlines=gateways.deadlines,
+        schedules=gateways.schedules,
+        executions=gateways.executions,
+        identity=gateways.identity,
         logs=gateways.logs,
         runs=open_runs(Path(settings.state_dir).expanduser()),
         clock=SystemClock(),
         audit=gateways.audit,
-        prices=load_prices(),
+        prices=_prices(Path(settings.state_dir).expanduser()),
         release=gateways.clients.close,
     )
+
+
+def _prices(state_dir: Path) -> PriceTable:
+    """Give the prices that this machine knows; of what it has kept and cannot read, log a warning."""
+    from jobrunner.store import open_prices  # noqa: PLC0415  as in open_ports
+
+    book = open_prices(state_dir)
+    if book.trouble is not None:
+        import logging  # noqa: PLC0415  milliseconds that nearly no call needs
+
+        # Without a handler, Python writes warnings to stderr as they are.
+        logging.getLogger("jobrunner").warning("jobrunner: warning: %s", book.trouble)
+    return book.table
+
+
+@contextmanager
+def price_list(connection: Connection) -> Iterator[PriceList]:
+    """Give AWS's Price List, for the credentials of a connection."""
+    from jobrunner.aws.prices import open_price_list  # noqa: PLC0415  few ask for it
+
+    opened = open_price_list(connection)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def open_gateways_once(connection: Connection) -> Gateways:

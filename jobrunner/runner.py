@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jobrunner.binding import connection_of, open_gateways_once, open_ports
-from jobrunner.core import verdict
 from jobrunner.core.course import Launches, Manner
-from jobrunner.core.ending import unlaunched
 from jobrunner.core.guarding import Guard
 from jobrunner.core.options import RunOptions
 from jobrunner.core.spec import JobSpec
@@ -30,22 +28,30 @@ from jobrunner.ops.check import check
 from jobrunner.ops.find import find, settle_launch
 from jobrunner.ops.handle import Run
 from jobrunner.ops.replay import read_earlier, read_log, replay
+from jobrunner.ops.sequel import Sequel
 from jobrunner.ops.status import RunStatus, running, status
+from jobrunner.ops.stop import stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
 
     from jobrunner.core.connection import Connection
     from jobrunner.core.events import WatchEvent
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
-    from jobrunner.core.record import RunRecord
+    from jobrunner.core.plan import Plan
     from jobrunner.core.settings import Settings
     from jobrunner.document import Project
+    from jobrunner.ops.apply import Applied
+    from jobrunner.ops.executions import Found
     from jobrunner.ops.explain import Explanation
     from jobrunner.ops.fleet import Fleet
+    from jobrunner.ops.overview import ScheduleStatus
+    from jobrunner.ops.pause import Paused
     from jobrunner.ops.ports import Ports
+    from jobrunner.ops.scheduling import Scheduling
 
 __all__ = ["JobRunner", "Run"]
 
@@ -214,12 +220,58 @@ class JobRunner:
             threads=self._given_ports is None,
         )
 
+    def backfill(
+        self,
+        job: str | JobSpec,
+        start: datetime,
+        end: datetime,
+        *,
+        parallel: int = 1,
+        failed: bool = False,
+        fail_fast: bool = False,
+    ) -> Fleet:
+        """Prepare one run for each time at which a job's schedules fire from `start` on and before `end`, as `map`.
+
+        They begin oldest first. Each is known by its job and its time: the same backfill goes on where it was, on this
+        machine and on another one. What it was itself stopped in, by an interrupt, is run again; what has failed is
+        not, unless `failed` says so.
+
+        Args:
+            job: A job's name, or a `JobSpec`.
+            start: Timezone-aware.
+            end: Timezone-aware; a time that is `end` is not among them.
+            parallel: How many are under way at once.
+            failed: Whether what has failed, as far as this machine knows, is run again.
+            fail_fast: Whether the first failure, a known one as well, stops the others.
+
+        Raises:
+            SpecError: Something is wrong; or the job has no schedule, or fires too often, or nobody knows when.
+            UnknownJobError: The project has no such job.
+            StoreError: What this machine knows cannot be read.
+            ValueError: `parallel` is less than 1; or `start` or `end` has no time zone.
+        """
+        from jobrunner.ops.backfill import plan_backfill  # noqa: PLC0415  few fill in
+
+        spec = self._spec(job)
+        where = self.project.sources.get(spec.name)
+        fills = plan_backfill(
+            self._ports.runs,
+            spec,
+            self.settings,
+            start,
+            end,
+            place=self._ports.connection,
+            failed=failed,
+            where=where,
+        )
+        return self.map(spec, [one.variation() for one in fills], parallel=parallel, fail_fast=fail_fast)
+
     def attach(self, name: str | RunRef, *, wait_bill: bool = True) -> Run:
         """Give the handle of a run, wherever it was started; it may be over.
 
         Who follows the handle to an end that the run's `retries` cover launches the next attempt, as the process
         that started the run would: both of them start one task. An attempt that is long overdue is not launched
-        from here.
+        from here. The attempts of a scheduled run are the state machine's to launch: they are waited for.
 
         Args:
             name: A run id or an unambiguous prefix, a task ARN, or a `RunRef` (as value or text).
@@ -230,28 +282,14 @@ class JobRunner:
             AmbiguousRunError: The prefix names several.
             LocalEndpointError: It ran on a local endpoint that has gone.
         """
-        record = settle_launch(self._ports, self._find(name))
-        return Run(self._ports, record, manner=self._looking(Launches.DUE, wait_bill=wait_bill))
+        return self._handle(self._find(name), self._looking(Launches.DUE, wait_bill=wait_bill))
 
     def stop(self, name: str | RunRef, *, reason: str | None = None) -> Run:
-        """Tell ECS to stop a run's task; does not wait for the end. A run that is over stays as it is.
+        """Tell AWS to stop a run; does not wait for the end of its task. A run that is over stays as it is.
 
-        One that waits for its next attempt ends here.
+        One that waits for its next attempt ends here; of a scheduled run, the state machine launches no more.
         """
-        run = self.attach(name)
-        record = run.record
-        if record.outcome is not None:
-            return run
-        said = f"{verdict.STOP}: {reason}" if reason else f"{verdict.STOP} by request"
-        if record.task_arn is None:
-            ended = unlaunched(verdict.stopped_by(said), record).after(record.earlier)
-            stopped = self._ports.runs.advance(record.with_outcome(ended))
-            # Whoever follows the run may have launched it since it was looked at: then there is a task to stop.
-            return self.stop(name, reason=reason) if stopped.outcome is None else Run(self._ports, stopped)
-        self._ports.tasks.stop(record.cluster, record.task_arn, said)
-        self._ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": said})
-        run.stop(said)  # the task may have ended by itself meanwhile: who waits for that must not launch the next one
-        return run
+        return stop(self._ports, self.settings, lambda: self.attach(name), reason)
 
     def explain(self, name: str | RunRef, *, log: bool = True) -> Explanation:
         """Say why a run ended as it did, with the evidence and what to do; of one that runs, where it is.
@@ -267,13 +305,15 @@ class JobRunner:
     def logs(self, name: str | RunRef, *, follow: bool = False) -> Iterator[WatchEvent]:
         """Give the log of a run: what there is now, or with `follow` everything until the running attempt's end.
 
-        Of a run that is over, the whole log, and `Finished` last. Of one that runs, without `follow`, what is
-        readable now. Nothing is stopped when the iteration is left.
+        With `follow`, of a scheduled run everything until the end of its last attempt. Of a run that is over, the
+        whole log, and `Finished` last. Of one that runs, without `follow`, what is readable now. Nothing is stopped
+        when the iteration is left.
         """
-        record = settle_launch(self._ports, self._find(name))
+        found = self._find(name)
+        record = settle_launch(self._ports, found.record)
         if follow and record.outcome is None:
             # Without a look at the task before: that would not be as patient with AWS as following is.
-            yield from Run(self._ports, record, manner=self._looking(Launches.NONE)).stream()
+            yield from self._handle(replace(found, record=record), self._looking(Launches.NONE)).stream()
             return
         now = status(self._ports, record)
         if now.record.outcome is not None:
@@ -283,15 +323,66 @@ class JobRunner:
             yield from read_log(self._ports, record, over_since=None, to_end=False)
 
     def status(self, name: str | RunRef) -> RunStatus:
-        """Say where a run is; ECS is asked only while the end is not known."""
-        return status(self._ports, settle_launch(self._ports, self._find(name)))
+        """Say where a run is; AWS is asked only while the end is not known, or may not be that of a scheduled run."""
+        found = self._find(name)
+        return replace(status(self._ports, settle_launch(self._ports, found.record)), trouble=found.trouble)
 
     def ps(self) -> Sequence[RunStatus]:
         """List what runs now of this project and stage, whoever started it, oldest first."""
         return running(self._ports, self.settings)
 
-    def _find(self, name: str | RunRef) -> RunRecord:
+    def plan(self, *, jobs: Collection[str] | None = None, prune: bool = False, adopt: bool = False) -> Plan:
+        """Compare the schedules of the project's jobs with those that are there; nothing is written.
+
+        Args:
+            jobs: Only these; by default all that were loaded. Schedules of the others are not looked at, and so not
+                deleted either.
+            prune: Whether what the project has no more is to be deleted.
+            adopt: Whether a schedule of a wanted name that jobrunner has not made becomes the job's.
+
+        Raises:
+            SpecError: A job cannot be scheduled; or the schedule group is another project's or stage's.
+            UnknownJobError: The project has no such job.
+        """
+        for job in jobs or ():
+            self._spec(job)
+        return self._scheduling.plan(jobs=jobs, prune=prune, adopt=adopt)
+
+    def apply(self, plan: Plan) -> Iterator[Applied]:
+        """Carry out a plan; see `ops.apply.apply_plan`. Nothing is done before it is iterated."""
+        return self._scheduling.apply(plan)
+
+    def removal(self) -> Plan:
+        """Plan to delete every schedule that jobrunner has made for this project and stage."""
+        return self._scheduling.removal()
+
+    def destroy(self, plan: Plan | None = None) -> Iterator[Applied]:
+        """Carry out a `removal`, by default a new one, and delete the group if it is empty then; lazy, as `apply`."""
+        return self._scheduling.destroy(plan)
+
+    def pause(self, job: str) -> Sequence[Paused]:
+        """Let a job's schedules fire no more until they are resumed; what was paused before stays so.
+
+        Raises:
+            UnknownJobError: The job has no schedules at AWS. That the project has it no more does not matter.
+        """
+        return self._scheduling.set_paused(job, paused=True)
+
+    def resume(self, job: str) -> Sequence[Paused]:
+        """Let a job's schedules fire again; as `pause`. One that can never fire any more stays as it is."""
+        return self._scheduling.set_paused(job, paused=False)
+
+    def schedules(self, *jobs: str) -> Sequence[ScheduleStatus]:
+        """List the schedules of this project and stage, or of these jobs, each with its next fire and its last run."""
+        return self._scheduling.overview(jobs or None)
+
+    def _find(self, name: str | RunRef) -> Found:
         return find(self._ports, self.settings, name)
+
+    def _handle(self, found: Found, manner: Manner) -> Run:
+        record = settle_launch(self._ports, found.record)
+        sequel = Sequel(self._ports, self.settings) if record.scheduled else None
+        return Run(self._ports, record, manner=manner, sequel=sequel, trouble=found.trouble)
 
     def _spec(self, job: str | JobSpec) -> JobSpec:
         if isinstance(job, JobSpec):
@@ -305,6 +396,19 @@ class JobRunner:
 
     def _looking(self, launches: Launches, *, wait_bill: bool = True) -> Manner:
         return Manner(guard=self._guard, wait_bill=wait_bill, launches=launches)
+
+    @property
+    def _scheduling(self) -> Scheduling:
+        from jobrunner.ops.scheduling import Scheduling  # noqa: PLC0415  few look at schedules
+
+        threaded = self._given_ports is None
+        return Scheduling(
+            ports=self._ports,
+            jobs=self.project.jobs,
+            settings=self.settings,
+            partial=self.project.partial,
+            threaded=threaded,
+        )
 
     @property
     def _guard(self) -> Guard:

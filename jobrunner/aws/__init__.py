@@ -1,7 +1,8 @@
 """AWS behind the ports of `core.ports`: the only package that imports boto3 and botocore.
 
-`connection` makes clients, `tasks`, `definitions`, `deadlines`, `logs` and `audit` are the gateways, `wire` turns
-documents into values, `faults` is the one table of errors, `raw_json` makes the frequent answers fast to read.
+`connection` makes clients, `tasks`, `definitions`, `deadlines`, `schedules`, `executions`, `identity`, `logs`, `prices`
+and `audit` are the gateways, `wire` turns documents into values, `faults` is the one table of errors, `raw_json` makes
+the frequent answers fast to read.
 Importing any of them imports nothing of boto3: that happens with the first call.
 """
 
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 from jobrunner.aws.connection import ATTEMPTS, Clients, open_clients
 from jobrunner.aws.deadlines import SchedulerDeadlines
 from jobrunner.aws.definitions import EcsDefinitions
+from jobrunner.aws.executions import SfnExecutions
+from jobrunner.aws.identity import StsIdentity
 from jobrunner.aws.logs import CloudWatchLogs
+from jobrunner.aws.schedules import SchedulerSchedules
 from jobrunner.aws.tasks import EcsTasks
 
 if TYPE_CHECKING:
@@ -47,6 +51,9 @@ class Gateways:
     tasks: EcsTasks
     definitions: EcsDefinitions
     deadlines: SchedulerDeadlines
+    schedules: SchedulerSchedules
+    executions: SfnExecutions
+    identity: StsIdentity
     logs: CloudWatchLogs
     audit: WatchtowerAudit | NoAudit
     clients: Clients
@@ -65,6 +72,9 @@ def open_gateways(connection: Connection, *, audit_log_group: str | None = None,
         tasks=EcsTasks(clients),
         definitions=EcsDefinitions(clients),
         deadlines=SchedulerDeadlines(clients),
+        schedules=SchedulerSchedules(clients),
+        executions=SfnExecutions(clients),
+        identity=StsIdentity(clients),
         logs=CloudWatchLogs(clients),
         audit=_audit(clients, audit_log_group) if audit_log_group else NoAudit(),
         clients=clients,

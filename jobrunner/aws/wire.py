@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _OWN_VARIABLES = "JOBRUNNER_"
 _ARCHITECTURE = "ecs.cpu-architecture"
+#: Members of a described task definition that are read into fields of their own as they are.
+_READ = frozenset(("taskDefinitionArn", "containerDefinitions"))
 
 
 def task_snapshot(task: Mapping[str, Any]) -> TaskSnapshot:
@@ -45,7 +47,7 @@ def task_snapshot(task: Mapping[str, Any]) -> TaskSnapshot:
         started_by=_text(task, "startedBy"),
         cpu=_number(task.get("cpu")),
         memory=_number(task.get("memory")),
-        ephemeral_storage=_number((task.get("ephemeralStorage") or {}).get("sizeInGiB")),
+        ephemeral_storage=_storage(task),
         architecture=_architecture(task),
         operating_system=_operating_system(task),
         launch_type=_text(task, "launchType"),
@@ -78,6 +80,11 @@ def definition(answer: Mapping[str, Any]) -> Definition:
         containers=tuple(described.get("containerDefinitions") or ()),
         hash=_tags(answer.get("tags") or ()).get(HASH_TAG),
         active=described.get("status", "ACTIVE") == "ACTIVE",
+        cpu=_number(described.get("cpu")),
+        memory=_number(described.get("memory")),
+        architecture=_architecture(described),
+        ephemeral_storage=_storage(described),
+        members={key: value for key, value in described.items() if key not in _READ},
     )
 
 
@@ -104,9 +111,14 @@ def _container(container: Mapping[str, Any], *, task_over: bool) -> ContainerSna
 
 
 def _architecture(task: Mapping[str, Any]) -> str | None:
+    """Give the processor of a task, or of a task definition, which has no attributes."""
     named = {one.get("name"): one.get("value") for one in task.get("attributes") or ()}
     said = named.get(_ARCHITECTURE) or (task.get("runtimePlatform") or {}).get("cpuArchitecture")
     return said.lower() if said else None
+
+
+def _storage(described: Mapping[str, Any]) -> int | None:
+    return _number((described.get("ephemeralStorage") or {}).get("sizeInGiB"))
 
 
 def _operating_system(task: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,8 @@ OK: Final = 0
 #: A failed container whose own code says nothing (none, 0 or beyond a byte).
 FAILED: Final = 1
 USAGE: Final = 2
+#: As terraform's -detailed-exitcode, which has 2 for it.
+CHANGES: Final = 3
 #: EX_DATAERR of sysexits.h: a document, a setting or a name is wrong; nothing was sent.
 INVALID: Final = 65
 #: EX_UNAVAILABLE: AWS, the local endpoint or the run store cannot be used.

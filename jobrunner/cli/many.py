@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jobrunner.cli.terminal import Space
     from jobrunner.core.options import RunOptions
     from jobrunner.core.outcome import Outcome
+    from jobrunner.core.tally import Tally
     from jobrunner.core.variations import RunEvent
     from jobrunner.ops.fleet import Fleet
 
@@ -117,16 +118,17 @@ def run(invocation: Invocation, group: Group, *, on_interrupt: str | None) -> in
         fleet = session.runner.map(
             group.job, variations, parallel=group.parallel or _PARALLEL, fail_fast=group.fail_fast
         )
-        view = _View(invocation, session, group.job, fleet, len(variations))
-        mode = on_interrupt or session.runner.settings.on_interrupt
+        return follow_all(invocation, session, group.job, fleet, on_interrupt=on_interrupt)
+
+
+def follow_all(invocation: Invocation, session: Session, job: str, fleet: Fleet, *, on_interrupt: str | None) -> int:
+    """Show many runs until all have ended; give the exit code, and raise as `run`."""
+    view = _View(invocation, session, job, fleet)
+    mode = on_interrupt or session.runner.settings.on_interrupt
+    with Interrupts(invocation.terminal, mode, said="stopping all tasks") as interrupts:
         try:
-            with Interrupts(invocation.terminal, mode, said="stopping all tasks") as interrupts:
-                interrupts.watch(fleet)
-                collector.work()
-                with view.shown():
-                    for event in fleet.stream():
-                        view.show(event)
-                        interrupts.check()
+            with interrupts.may_leave():
+                _follow(fleet, view, interrupts)
         except Left as left:
             session.linger(invocation)
             return _leave(invocation, fleet, left)
@@ -135,8 +137,17 @@ def run(invocation: Invocation, group: Group, *, on_interrupt: str | None) -> in
                 invocation.note(f"{words.counted(fleet.under_way, 'run')} may go on without this command")
                 invocation.terminal.say(f"  next  {invocation.command('ps')}")
             raise
-        view.finish()
-        return _code(fleet, view, interrupts)
+    view.finish()
+    return _code(fleet, view, interrupts)
+
+
+def _follow(fleet: Fleet, view: _View, interrupts: Interrupts) -> None:
+    interrupts.watch(fleet)
+    collector.work()
+    with view.shown():
+        for event in fleet.stream():
+            view.show(event)
+            interrupts.check()
 
 
 def _code(fleet: Fleet, view: _View, interrupts: Interrupts) -> int:
@@ -162,13 +173,13 @@ def _leave(invocation: Invocation, fleet: Fleet, left: Left) -> int:
 class _View:
     """Shows what happens to many runs."""
 
-    def __init__(self, invocation: Invocation, session: Session, job: str, fleet: Fleet, total: int) -> None:
+    def __init__(self, invocation: Invocation, session: Session, job: str, fleet: Fleet) -> None:
         self._invocation = invocation
         self._terminal = invocation.terminal
         self._session = session
         self._job = job
         self._fleet = fleet
-        self._total = total
+        self._total = len(fleet.outcomes)
         self._began = time.monotonic()
         self._failed: deque[Failed] = deque(maxlen=_KEPT)
         self._said: set[str] = set()
@@ -250,7 +261,7 @@ class _View:
         """Say how it all ended."""
         tally, counts = self._fleet.tally, self._fleet.tally.counts
         if self._invocation.json:
-            self._invocation.write_json(self._summary())
+            self._invocation.write_json(summary(self._job, tally))
             return
         rows = words.fields(self._rows(), indent="  ").rstrip()
         said = "all succeeded" if tally.succeeded else f"{counts[Place.SUCCEEDED]:,} of {self._total:,} succeeded"
@@ -282,21 +293,23 @@ class _View:
         if failed > _NAMED:
             yield f"and {failed - _NAMED:,} more"
 
-    def _summary(self) -> dict[str, object]:
-        tally = self._fleet.tally
-        return {
-            "event": "summary",
-            "job": self._job,
-            "total": self._total,
-            **{str(place): count for place, count in tally.counts.items()},
-            "billed_seconds": None if tally.unbilled else tally.billed_seconds,
-            "cost_usd": None if tally.unpriced else f"{tally.cost_usd:f}",
-        }
-
     def code(self, code: int) -> int:
         """Give the exit code: a success that could not be written is none."""
         unwritten = self._lost is not None and not self._lost.broken_pipe
         return exits.UNWRITABLE if code == exits.OK and unwritten else code
+
+
+def summary(job: str, tally: Tally) -> dict[str, object]:
+    """Give the last JSON line of many runs."""
+    counts = tally.counts
+    return {
+        "event": "summary",
+        "job": job,
+        "total": sum(counts.values()),
+        **{str(place): count for place, count in counts.items()},
+        "billed_seconds": None if tally.unbilled else tally.billed_seconds,
+        "cost_usd": None if tally.unpriced else f"{tally.cost_usd:f}",
+    }
 
 
 def _change(event: RunEvent) -> tuple[str | None, str | None]:

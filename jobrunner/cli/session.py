@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.binding import connection_of, patient
-from jobrunner.core import local_stage
+from jobrunner.core import local_stage, naming
 from jobrunner.core.connection import Connection
 from jobrunner.document import load_project
 from jobrunner.errors import LocalEndpointError, UnknownRunError
@@ -81,7 +81,15 @@ def load(invocation: Invocation, *jobs: str, stage: str | None = None) -> Projec
         SpecError: With all problems.
         UnknownJobError: There is no such job.
     """
-    project = load_project(invocation.directory, stage=invocation.stage_named or stage, jobs=jobs)
+    return _warned(invocation, load_project(invocation.directory, stage=invocation.stage_named or stage, jobs=jobs))
+
+
+def load_whole(invocation: Invocation) -> Project:
+    """Load the project with all its jobs; as `load`."""
+    return _warned(invocation, load_project(invocation.directory, stage=invocation.stage_named))
+
+
+def _warned(invocation: Invocation, project: Project) -> Project:
     for warning in project.warnings:
         invocation.note(f"warning: {warning}")
     return project
@@ -102,7 +110,13 @@ def to_start(invocation: Invocation, job: str, options: RunOptions) -> Iterator[
 @contextmanager
 def to_start_many(invocation: Invocation, job: str, options: Sequence[RunOptions]) -> Iterator[Session]:
     """Give a session for starting runs of one job with these options; as `to_start`."""
-    project = load(invocation, job)
+    with on_runs(invocation, load(invocation, job), job, options) as session:
+        yield session
+
+
+@contextmanager
+def on_runs(invocation: Invocation, project: Project, job: str, options: Sequence[RunOptions]) -> Iterator[Session]:
+    """The same, of a project that is loaded."""
     settings = project.settings
     anywhere = Connection(region=settings.region or local_stage.REGION)
     connection = anywhere if settings.is_local else _elsewhere(settings)
@@ -116,6 +130,49 @@ def to_start_many(invocation: Invocation, job: str, options: Sequence[RunOptions
             connection = patient(connection_for(info), settings)
             shared = "" if owned else f" {info.url}"
             invocation.note(f"local endpoint{shared}: tasks run as local processes, images are not pulled")
+        runner = stack.enter_context(_opened(invocation, project, connection))
+        yield Session(runner=runner, _owned=owned)
+
+
+def place_of_runs(project: Project) -> Connection | None:
+    """Say where runs that are started now would be, and start nothing; None for an endpoint that is still to start."""
+    if not project.settings.is_local:
+        return _elsewhere(project.settings)
+    info = _serving(project)
+    return None if info is None else connection_for(info)
+
+
+@contextmanager
+def to_schedule(invocation: Invocation, *jobs: str) -> Iterator[Session]:
+    """Give a session for the schedules of the project's jobs, or of the named ones; see `on_schedules`.
+
+    Raises:
+        SpecError: With all problems of the jobs; not even the local endpoint was started.
+        UnknownJobError: There is no such job.
+    """
+    project = load(invocation, *jobs) if jobs else load_whole(invocation)
+    with on_schedules(invocation, project) as session:
+        yield session
+
+
+@contextmanager
+def on_schedules(invocation: Invocation, project: Project) -> Iterator[Session]:
+    """Give a session for what a project has at EventBridge Scheduler, whichever of its jobs are loaded.
+
+    On the local stage that is the endpoint that serves this directory. If none runs, one is started that ends with this
+    command, and its schedules with it.
+    """
+    settings = project.settings
+    with ExitStack() as stack:
+        owned = None
+        if settings.is_local:
+            info, owned = _local_endpoint(project, stack)
+            connection = patient(connection_for(info), settings)
+            if owned is not None:
+                lasting = f"`{invocation.command('local')}` starts one that stays"
+                invocation.note(f"local endpoint: it and its schedules end with this command; {lasting}")
+        else:
+            connection = _elsewhere(settings)
         runner = stack.enter_context(_opened(invocation, project, connection))
         yield Session(runner=runner, _owned=owned)
 
@@ -151,21 +208,28 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
     """
     from jobrunner.local.process import start_owned
 
-    exported = os.environ.get("AWS_ENDPOINT_URL")
     settings = project.settings
-    state_dir, workdir = usable(Path(settings.state_dir)), project.directory.absolute()
-    for info in endpoints(state_dir):
-        if not info.owned and (Path(info.workdir) == workdir or info.url == exported):
-            return info, None
+    state_dir = usable(Path(settings.state_dir))
+    if (serving := _serving(project)) is not None:
+        return serving, None
     owned = start_owned(
         state_dir,
-        workdir,
+        project.directory.absolute(),
         region=settings.region or local_stage.REGION,
         startup=settings.local_startup or 0.0,
         deprovision=settings.local_deprovision or 0.0,
     )
     stack.enter_context(owned)
     return owned.info, owned
+
+
+def _serving(project: Project) -> EndpointInfo | None:
+    exported = os.environ.get("AWS_ENDPOINT_URL")
+    workdir = project.directory.absolute()
+    for info in endpoints(Path(project.settings.state_dir)):
+        if not info.owned and (Path(info.workdir) == workdir or info.url == exported):
+            return info
+    return None
 
 
 def usable(state_dir: Path) -> Path:
@@ -195,12 +259,19 @@ def to_find(invocation: Invocation, name: str) -> Iterator[Session]:
     """
     project = load(invocation)
     record = recorded(Path(project.settings.state_dir), name)
+    if record is not None and not _meant(record, name, project.settings, invocation.stage_named):
+        record = None
     # A run is found on its own stage, unless another one is named: somebody named that one when it was started.
     if record is not None and record.stage != project.settings.stage and record.project == project.settings.project:
         project = load(invocation, stage=record.stage)
-    connection, gone = _where(project.settings, record, name)
+    connection, gone = _where(project, record, name)
     with _opened(invocation, project, connection) as runner:
         yield Session(runner=runner, record=record, gone=gone)
+
+
+def _meant(record: RunRecord, name: str, settings: Settings, stage: str | None) -> bool:
+    """Tell whether a name means the run of that record: another project or stage may have one scheduled for then."""
+    return naming.is_task_arn(name) or record.is_of(settings.project, record.stage if stage is None else stage)
 
 
 def recorded(state_dir: Path, name: str) -> RunRecord | None:
@@ -215,13 +286,16 @@ def recorded(state_dir: Path, name: str) -> RunRecord | None:
         runs.close()
 
 
-def _where(settings: Settings, record: RunRecord | None, name: str) -> tuple[Connection, bool]:
+def _where(project: Project, record: RunRecord | None, name: str) -> tuple[Connection, bool]:
     """Give the connection to look at, and whether the local endpoint there has gone."""
+    settings = project.settings
     state_dir = Path(settings.state_dir)
     if record is not None and record.endpoint_id is not None:
         info = discover(state_dir, endpoint_id=record.endpoint_id)
         if info is not None:
             return patient(connection_for(info), settings), False
+        if record.scheduled and (again := _again(project, name)) is not None:
+            return again, False
         if record.outcome is None:
             raise _gone(record)
         # Nothing will be asked of it: what is known is in the record.
@@ -235,6 +309,22 @@ def _where(settings: Settings, record: RunRecord | None, name: str) -> tuple[Con
         f"this machine knows no run {name!r}, and no local endpoint is running",
         hint="`jobrunner local` starts one that stays; a run on AWS is found with --stage NAME.",
     )
+
+
+def _again(project: Project, name: str) -> Connection | None:
+    """Give the living local endpoint at which the time of a scheduled run has come again, if that is so.
+
+    `jobrunner local --from TIME` lets it come with every start.
+    """
+    info = discover(Path(project.settings.state_dir), owned=True) if project.settings.is_local else None
+    if info is None:
+        return None
+    connection = patient(connection_for(info), project.settings)
+    with JobRunner(project, connection=connection) as runner:
+        try:
+            return connection if runner.status(name).record.at(connection) else None
+        except LocalEndpointError:  # this one does not know it
+            return None
 
 
 def _gone(record: RunRecord) -> LocalEndpointError:

@@ -135,7 +135,9 @@ def _duration(outcome: Outcome) -> str:
 
 def _billed(outcome: Outcome) -> str:
     """Give the bill; of a run that did not wait for it, where it will be."""
-    left = (one.task_arn is not None and one.stopped_at is None for one in (*outcome.earlier, outcome))
+    # Of an attempt that only the state machine remembers, no times are known, and no bill is to come.
+    known = (one for one in (*outcome.earlier, outcome) if one.task_arn is not None and one.created_at is not None)
+    left = (one.stopped_at is None for one in known)
     if outcome.billed_seconds is None and outcome.verdict is not Verdict.LOST and any(left):
         return "not known yet: ECS had not stopped the task; `jobrunner status` has it later"
     return words.billed(outcome.billed_seconds)

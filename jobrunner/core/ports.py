@@ -10,20 +10,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jobrunner.core.frozen import FrozenDict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
+    from jobrunner.core.billing_prices import Key, Price
     from jobrunner.core.deadline import Deadline
+    from jobrunner.core.execution import Execution
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.record import RunRecord
     from jobrunner.core.request import RunRequest
+    from jobrunner.core.schedule_group import ScheduleGroup
 
 
 #: The reason of a launch whose token has been used by another request, of another machine or an earlier version of
 #: the job, that no task is known of.
 OTHER_REQUEST = "its clientToken stands for another request, which started no task"
+
+#: What EventBridge Scheduler says, in lower case, of a role that it may not assume: because the role's trust policy
+#: is wrong, or because IAM has not made a new role known everywhere yet. It tries the role when a schedule is written.
+ROLE_NOT_TRUSTED = "must allow aws eventbridge scheduler to assume the role"
+#: AWS's codes for a name that is taken, and for what does not exist, in `AwsError.code`.
+CONFLICT = "ConflictException"
+NOT_FOUND = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +67,23 @@ class Definition:
         containers: `containerDefinitions` as ECS describes them.
         hash: The content hash that jobrunner tagged it with; None when it is not ours.
         active: Whether new tasks may use it.
+        cpu: Units of a task; None when that is not said, which Fargate does not allow.
+        memory: MiB of a task; None as above.
+        architecture: `x86_64` or `arm64`; None when that is not said.
+        ephemeral_storage: GiB; None when that is not said: then it is 20 on Fargate.
+        members: The rest of what ECS says of it, and the text of the above, in its own words: `networkMode`,
+            `executionRoleArn`, …
     """
 
     arn: str
     containers: Sequence[Mapping[str, Any]]
     hash: str | None = None
     active: bool = True
+    cpu: int | None = None
+    memory: int | None = None
+    architecture: str | None = None
+    ephemeral_storage: int | None = None
+    members: Mapping[str, Any] = FrozenDict()
 
 
 class Tasks(Protocol):
@@ -118,6 +141,98 @@ class Deadlines(Protocol):
 
     def clear(self, name: str, group: str) -> None:
         """Delete the schedule; one that is not there, because it has fired or was never made, is no error."""
+        ...
+
+
+class Schedules(Protocol):
+    """EventBridge Scheduler's schedules and their groups.
+
+    A schedule is the document that CreateSchedule takes, without a `ClientToken`; times in it are ISO 8601 in UTC with
+    whole seconds, `2026-11-24T02:30:00Z`.
+    """
+
+    def group(self, name: str) -> ScheduleGroup | None:
+        """Describe a group; None if there is none."""
+        ...
+
+    def make_group(self, name: str, tags: Mapping[str, str]) -> bool:
+        """Create a group with these tags and `managed-by`; tell whether it was created: it may be there already."""
+        ...
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group and every schedule in it; one that is not there is no error.
+
+        It may take a while, during which the group is `deleting`.
+        """
+        ...
+
+    def names(self, group: str) -> Sequence[str]:
+        """List the names of all schedules of a group, in their order; none of a group that does not exist."""
+        ...
+
+    def get(self, group: str, name: str) -> Mapping[str, Any] | None:
+        """Give a schedule with AWS's defaults filled in; None if there is none."""
+        ...
+
+    def create(self, body: Mapping[str, Any]) -> None:
+        """Create a schedule. Refused with the code `CONFLICT` when the name is taken, `NOT_FOUND` without its group."""
+        ...
+
+    def update(self, body: Mapping[str, Any]) -> None:
+        """Replace a schedule: what the body leaves out gets its default. Refused with `NOT_FOUND` if there is none."""
+        ...
+
+    def delete(self, group: str, name: str) -> bool:
+        """Delete a schedule; tell whether there was one."""
+        ...
+
+
+class Executions(Protocol):
+    """Step Functions' executions of the state machine that looks after scheduled runs."""
+
+    def describe(self, machine: str, name: str) -> Execution | None:
+        """Describe an execution; None if there is none, or no such state machine.
+
+        It may be behind by a moment: "the results are best effort" (DescribeExecution, API reference).
+
+        Args:
+            machine: The ARN of the state machine.
+            name: The execution's name.
+        """
+        ...
+
+    def stop(self, machine: str, name: str, *, error: str, cause: str) -> bool:
+        """Stop an execution, which then launches nothing more; tell whether there is one.
+
+        One that has ended stays as it is, and is no error.
+
+        Args:
+            machine: As above.
+            name: As above.
+            error: A word for programs; it becomes the execution's error.
+            cause: Why, in words.
+        """
+        ...
+
+
+class Identity(Protocol):
+    """STS."""
+
+    def account(self) -> str:
+        """Give the twelve digits of the account that the credentials belong to."""
+        ...
+
+
+class PriceList(Protocol):
+    """AWS's Price List."""
+
+    def fargate(self, region: str, *, as_of: date) -> Mapping[Key, Price]:
+        """Give the on-demand prices of Fargate in a region, for rows of a `PriceTable`; none of an unknown region.
+
+        Args:
+            region: Any, whichever the connection's is.
+            as_of: The day that is written beside them: the one on which they are read.
+        """
         ...
 
 

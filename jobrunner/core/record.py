@@ -13,7 +13,7 @@ from jobrunner.core import naming
 from jobrunner.core.lifecycle import TaskSnapshot
 from jobrunner.core.logs import LogSource
 from jobrunner.core.observations import Subject
-from jobrunner.core.outcome import Outcome, iso, parse_iso
+from jobrunner.core.outcome import Outcome, Verdict, iso, parse_iso
 from jobrunner.core.request import relaunched
 from jobrunner.core.retry import NO_RETRIES, ON_DEMAND, Policy, Position
 
@@ -28,7 +28,7 @@ class RunRecord:
     """One run.
 
     Attributes:
-        run_id: 16 characters.
+        run_id: 16 characters, or `JOB@TIME` of a run that a schedule has started.
         job: The job's name.
         project: The project's name.
         stage: The stage's name, or None.
@@ -136,11 +136,38 @@ class RunRecord:
         ours, theirs = self._progress(), other._progress()
         over = other.outcome is not None and self.outcome is None and self.task_arn is None
         late = ours == theirs and other.outcome is not None and self.outcome != other.outcome
-        return self.at(other) and (over or late or ours < theirs)
+        return self._is_run(other) and (over or late or ours < theirs)
 
     def replaces(self, stored: RunRecord | None) -> bool:
         """Tell whether this record is to be stored in the place of another one of the same run id, if any."""
-        return stored is None or not self.at(stored) or stored.is_behind(self)
+        return stored is None or not self._is_run(stored) or stored.is_behind(self)
+
+    def _is_run(self, other: RunRecord) -> bool:
+        return self.at(other) and self.is_of(other.project, other.stage)
+
+    def is_of(self, project: str, stage: str | None) -> bool:
+        """Tell whether the run's id means it there.
+
+        The id of a scheduled run is made of job and time: those of two projects, or of two stages, may be the same.
+        Any other id is one run's only.
+        """
+        return not self.scheduled or (self.project, self.stage) == (project, stage)
+
+    @property
+    def unstarted(self) -> bool:
+        """Whether it is over without any task: not placed, refused, or stopped before anything was sent.
+
+        Then its key may launch it again.
+        """
+        outcome = self.outcome
+        return (
+            outcome is not None and outcome.task_arn is None and not self.earlier and outcome.verdict in _WITHOUT_TASK
+        )
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a schedule has started it. Then AWS alone launches its attempts, and ECS says how far it has come."""
+        return naming.scheduled_of(self.run_id) is not None
 
     def _progress(self) -> tuple[object, ...]:
         # An end without a task may have been told of a launch whose process was only slow.
@@ -254,6 +281,7 @@ class RunRecord:
         )
 
 
+_WITHOUT_TASK = {Verdict.NEVER_STARTED, Verdict.INTERRUPTED, Verdict.STOPPED}
 _PLAIN = (
     "run_id",
     "job",

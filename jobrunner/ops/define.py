@@ -9,10 +9,10 @@ from jobrunner.errors import AwsRefusedError, SpecError
 from jobrunner.ops.patience import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobrunner.core.definition import TaskDefinition
-    from jobrunner.core.ports import Definition
+    from jobrunner.core.ports import Definition, Definitions
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
     from jobrunner.ops.ports import Ports
@@ -28,12 +28,11 @@ def ensure_definition(ports: Ports, definition: TaskDefinition, spec: JobSpec, s
     The log group is made sure of only together with a new revision: a second run of an unchanged job makes
     no call that could write.
     """
-    known = _registered(ports, definition)
+    known = registered_definition(ports, definition)
     if known is not None:
         return known
-    _ensure_log_group(ports, spec, settings)
-    # A try that has worked although AWS says that it has not leaves a revision more, which harms nobody.
-    return patiently(ports.clock, lambda: ports.definitions.register(definition.request()))
+    ensure_log_group(ports, spec.log_group or settings.log_group, settings)
+    return register_definition(ports, definition)
 
 
 def existing_definition(ports: Ports, name: str) -> Definition:
@@ -74,7 +73,19 @@ def own_container(definition: Definition, wanted: str | None) -> str:
     )
 
 
-def _registered(ports: Ports, definition: TaskDefinition) -> Definition | None:
+def named_definition(ports: Ports, name: str) -> Definition | None:
+    """Give the task definition that somebody's request names; None if there is none, or if ECS will not tell.
+
+    What a schedule names may be of an account that we may not ask, or no name at all: that is no reason not to plan.
+    """
+    try:
+        return _described(ports, name)
+    except AwsRefusedError:
+        return None
+
+
+def registered_definition(ports: Ports, definition: TaskDefinition) -> Definition | None:
+    """Give the active revision with this content; None if there is none, or if it is too old to be looked at."""
     newest = _described(ports, definition.family)
     if newest is None or newest.hash == definition.hash:
         return newest
@@ -85,16 +96,49 @@ def _registered(ports: Ports, definition: TaskDefinition) -> Definition | None:
     return None
 
 
+def register_definition(ports: Ports, definition: TaskDefinition) -> Definition:
+    """Register a revision.
+
+    A try that has worked although AWS says that it has not leaves a revision more, which harms nobody.
+    """
+    return patiently(ports.clock, lambda: ports.definitions.register(definition.request()))
+
+
+class AskedOnce:
+    """`ports.Definitions` of one moment: what was described is not asked for again, by its name or by its ARN."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._found: dict[str, Definition | None] = {}
+
+    def describe(self, name: str) -> Definition | None:
+        """Describe a task definition; see `ports.Definitions.describe`. Two threads may both be the first to ask."""
+        if name not in self._found:
+            found = self._definitions.describe(name)
+            self._found[name] = found
+            if found is not None:
+                self._found[found.arn] = found
+        return self._found[name]
+
+    def revisions(self, family: str, limit: int) -> Sequence[str]:
+        """List active revisions; see `ports.Definitions.revisions`."""
+        return self._definitions.revisions(family, limit)
+
+    def register(self, request: Mapping[str, Any]) -> Definition:
+        """Register a revision, which is the newest of its family then."""
+        self._found.pop(str(request["family"]), None)
+        return self._definitions.register(request)
+
+
 def _described(ports: Ports, name: str) -> Definition | None:
     return patiently(ports.clock, lambda: ports.definitions.describe(name))
 
 
-def _ensure_log_group(ports: Ports, spec: JobSpec, settings: Settings) -> None:
+def ensure_log_group(ports: Ports, group: str, settings: Settings) -> None:
     """Create the log group where we may; where we may not, the task will say if it is missing.
 
     A task whose log group does not exist fails to start, after a minute, with ResourceInitializationError.
     """
-    group = spec.log_group or settings.log_group
     tags: Mapping[str, Any] = {**settings.tags, "jobrunner:project": settings.project}
     try:
         patiently(ports.clock, lambda: ports.logs.ensure_group(group, retention_days=settings.log_retention, tags=tags))

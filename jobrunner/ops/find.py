@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobrunner.core import naming
-from jobrunner.core.ending import NOT_SENT, conclude, unlaunched, unread
+from jobrunner.core.ending import NOT_SENT, unlaunched
 from jobrunner.core.launching import IN_FLIGHT
-from jobrunner.core.logs import log_sources
-from jobrunner.core.record import RunRecord
-from jobrunner.core.request import relaunched
-from jobrunner.core.retry import ON_DEMAND, SPOT, Position
-from jobrunner.core.verdict import judge
-from jobrunner.errors import AmbiguousRunError, LocalEndpointError, UnknownRunError
+from jobrunner.errors import (
+    AmbiguousRunError,
+    AwsError,
+    AwsThrottledError,
+    AwsUnreachableError,
+    LocalEndpointError,
+    UnknownRunError,
+)
+from jobrunner.ops.executions import Found, as_the_execution_says, known_to_the_execution
+from jobrunner.ops.from_ecs import gone_on, joined, record_of
 from jobrunner.ops.patience import patiently
-from jobrunner.ops.perform import attempt_of, order_of, task_of_launch
+from jobrunner.ops.perform import order_of, task_of_launch
+from jobrunner.ops.tasks_of import run_id_of, siblings_of, tasks_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobrunner.core.billing import PriceTable
     from jobrunner.core.lifecycle import TaskSnapshot
-    from jobrunner.core.outcome import Outcome
     from jobrunner.core.ports import Runs
+    from jobrunner.core.record import RunRecord
     from jobrunner.core.settings import Settings
     from jobrunner.ops.ports import Ports
 
 _LISTED = 5
 
 
-def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> RunRecord:
-    """Give the record of a run, from this machine or, failing that, from what ECS still knows.
+def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> Found:
+    """Give the record of a run, from this machine or, failing that, from what ECS or the state machine still knows.
 
     Args:
         ports: The outside.
-        settings: For the cluster to ask about a run that this machine has no record of.
+        settings: For the cluster to ask about a run that this machine has no record of, and for whose scheduled runs
+            are meant.
         name: A run id, an unambiguous prefix of one, a task ARN, or a `RunRef` (as value or text).
 
     Raises:
@@ -45,11 +49,17 @@ def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> RunReco
     """
     text = str(name)
     found = recorded(ports.runs, text, _LISTED + 1)
+    if not naming.is_task_arn(text):
+        found = [record for record in found if record.is_of(settings.project, settings.stage)]
     if len(found) > 1:
-        names = ", ".join(f"{record.run_id} ({record.job})" for record in found[:_LISTED])
-        more = " and more" if len(found) > _LISTED else ""
-        raise AmbiguousRunError(f"{text!r} names several runs", hint=f"{names}{more}")
-    return _reachable(ports, found[0] if found else _unrecorded(ports, settings, text))
+        raise _ambiguous(text, [f"{record.run_id} ({record.job})" for record in found])
+    if not found:
+        known = _unrecorded(ports, settings, text)
+    else:
+        [record] = found
+        known = _caught_up(ports, settings, record) if record.scheduled else Found(record=record)
+    _check_reachable(ports, known.record)
+    return known
 
 
 def recorded(runs: Runs, name: str, limit: int) -> Sequence[RunRecord]:
@@ -59,10 +69,22 @@ def recorded(runs: Runs, name: str, limit: int) -> Sequence[RunRecord]:
     elif naming.is_task_arn(name):
         one = runs.by_task(name)
     else:
-        one = runs.get(name.lower())
+        one = runs.get(_spelt(name))
         if one is None and name:
-            return runs.find(name.lower(), limit)
+            return _of_prefix(runs, name, limit)
     return (one,) if one else ()
+
+
+def _spelt(name: str) -> str:
+    """Give an id as it is stored: one that was drawn may be typed in capitals, the name of a job may not."""
+    return name if "@" in name else name.lower()
+
+
+def _of_prefix(runs: Runs, name: str, limit: int) -> Sequence[RunRecord]:
+    found = [*runs.find(name, limit)]
+    if (spelt := _spelt(name)) != name:
+        found += [record for record in runs.find(spelt, limit) if not record.scheduled]
+    return found[:limit]
 
 
 def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
@@ -84,15 +106,15 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
     return ports.runs.advance(record.with_outcome(unlaunched(NOT_SENT, record).after(record.earlier)))
 
 
-def _unrecorded(ports: Ports, settings: Settings, name: str) -> RunRecord:
-    """Ask ECS for a run that this machine has no record of."""
+def _unrecorded(ports: Ports, settings: Settings, name: str) -> Found:
+    """Ask AWS for a run that this machine has no record of."""
     if naming.is_ref(name):
         ref = naming.RunRef.parse(name)
         return _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
     if naming.is_task_arn(name):
         return _from_task(ports, settings, _cluster_of(name, settings), name)
-    if naming.is_run_id(name.lower()):
-        return _from_ecs(ports, settings, settings.cluster, name.lower(), None)
+    if "@" in name or naming.is_run_id(_spelt(name)):
+        return _from_ecs(ports, settings, settings.cluster, _spelt(name), None)
     raise UnknownRunError(
         f"this machine knows no run {name!r}",
         hint="A run that another machine started is found by its complete run id or its task ARN; "
@@ -100,110 +122,91 @@ def _unrecorded(ports: Ports, settings: Settings, name: str) -> RunRecord:
     )
 
 
-def _from_ecs(ports: Ports, settings: Settings, cluster: str, run_id: str, task_id: str | None) -> RunRecord:
-    tasks = _of_run(ports, cluster, run_id) or ([task_id] if task_id else [])
+def _from_ecs(ports: Ports, settings: Settings, cluster: str, name: str, task_id: str | None) -> Found:
+    tasks = tasks_named(ports, cluster, name, project=settings.project, stage=settings.stage)
+    if not tasks and task_id:
+        return _from_task(ports, settings, cluster, task_id)
     if not tasks:
-        raise UnknownRunError(
-            f"neither this machine nor ECS knows run {run_id!r} in cluster {cluster}",
-            hint="ECS forgets a stopped task after about an hour.",
-        )
+        return _from_execution(ports, settings, cluster, name)
+    ids = dict.fromkeys(run_id_of(task) or "" for task in sorted(tasks, key=order_of, reverse=True))
+    if len(ids) > 1:
+        raise _ambiguous(name, sorted(ids, reverse=True))
     return _from_tasks(ports, settings, cluster, tasks)
 
 
-def _of_run(ports: Ports, cluster: str, run_id: str) -> Sequence[str]:
-    return patiently(ports.clock, lambda: ports.tasks.find(cluster, started_by=naming.started_by(run_id)))
+def _from_execution(ports: Ports, settings: Settings, cluster: str, name: str) -> Found:
+    """Ask the state machine for a run of which ECS knows no task."""
+    untold = ""
+    try:
+        record = known_to_the_execution(ports, settings, cluster, name)
+    except AwsError as error:
+        record, untold = None, f" What the state machine knows could not be asked: {error.what}."
+    if record is not None:
+        return Found(record=record)
+    stage = f", stage {settings.stage}" if settings.stage else ""
+    whose = f" It was looked for in project {settings.project}{stage}." if "@" in name else ""
+    raise UnknownRunError(
+        f"neither this machine nor ECS knows run {name!r} in cluster {cluster}",
+        hint=f"ECS forgets a stopped task after about an hour.{untold}{whose}",
+    )
 
 
-def _from_task(ports: Ports, settings: Settings, cluster: str, task: str) -> RunRecord:
+def _from_task(ports: Ports, settings: Settings, cluster: str, task: str) -> Found:
     """Build the record of the run that a task belongs to."""
     snapshot = patiently(ports.clock, lambda: ports.tasks.describe(cluster, [task])).get(task)
-    run_id = naming.run_id_of(snapshot.started_by) if snapshot else None
-    if snapshot is None or run_id is None:
-        return _from_tasks(ports, settings, cluster, [task])
-    siblings = _of_run(ports, cluster, run_id)
-    return _from_tasks(ports, settings, cluster, [task] if len(siblings) <= 1 else siblings)
+    if snapshot is None:
+        raise UnknownRunError(f"ECS does not know task {task}", hint="ECS forgets a stopped task after about an hour.")
+    return _from_tasks(ports, settings, cluster, siblings_of(ports, cluster, snapshot))
 
 
-def _from_tasks(ports: Ports, settings: Settings, cluster: str, tasks: Sequence[str]) -> RunRecord:
+def _from_tasks(ports: Ports, settings: Settings, cluster: str, tasks: Sequence[TaskSnapshot]) -> Found:
     """Build a record from what ECS says of a run's tasks; it is stored if jobrunner started them."""
-    found = patiently(ports.clock, lambda: ports.tasks.describe(cluster, tasks))
-    if not found:
-        raise UnknownRunError(
-            f"ECS does not know task {tasks[0]}", hint="ECS forgets a stopped task after about an hour."
-        )
-    newest = max(found.values(), key=order_of)
-    record = joined(record_of(ports, settings, cluster, newest), list(found.values()), ports.prices)
-    return ports.runs.add(record) if naming.run_id_of(newest.started_by) else record
+    newest = max(tasks, key=order_of)
+    record = joined(record_of(ports, settings, cluster, newest), tasks, ports.prices)
+    ours = run_id_of(newest) is not None and (not record.scheduled or newest.started_by == _started_by(record))
+    if not ours:
+        return Found(record=record)
+    record = ports.runs.add_all([record])[0]
+    return as_the_execution_says(ports, settings, record, tasks) if record.scheduled else Found(record=record)
 
 
-def joined(record: RunRecord, tasks: Sequence[TaskSnapshot], prices: PriceTable) -> RunRecord:
-    """Give the record of a run, brought to where its tasks are: the newest is the current attempt's.
-
-    Args:
-        record: The run; with a request if it is to go on from here.
-        tasks: All tasks of the run that ECS knows, at least one.
-        prices: For the bills of the earlier ones.
-    """
-    *before, last = sorted(tasks, key=order_of)
-    at = _position(last, tasks)
-    since = last.created_at or record.created_at
-    return replace(
-        record,
-        attempt=at.attempt,
-        launch=at.launch,
-        capacity=at.capacity,
-        request=None if record.request is None else relaunched(record.request, record.run_id, at),
-        created_at=min([record.created_at, *(one.created_at for one in tasks if one.created_at)]),
-        requested_at=since,
-        launched_at=since,
-        task_arn=last.task_arn,
-        earlier=tuple(_ended(record, one, _position(one, tasks), prices) for one in before if one.stopped),
-        tasks=tuple(one for one in before if one.stopped),
-    )
+def _started_by(record: RunRecord) -> str:
+    """Give the `startedBy` of the scheduled runs of a record's job in its project and stage."""
+    scope = naming.schedule_scope(project=record.project, stage=record.stage, job=record.job)
+    return naming.started_by_schedule(scope)
 
 
-def _ended(record: RunRecord, task: TaskSnapshot, at: Position, prices: PriceTable) -> Outcome:
-    then = replace(record, attempt=at.attempt, capacity=at.capacity, task_arn=task.task_arn)
-    return conclude(judge(task, record.main), task, then.subject(logs=False), prices=prices, logs=unread(task))
+def _ambiguous(name: str, found: Sequence[str]) -> AmbiguousRunError:
+    more = " and more" if len(found) > _LISTED else ""
+    return AmbiguousRunError(f"{name!r} names several runs", hint=f"{', '.join(found[:_LISTED])}{more}")
 
 
-def _position(task: TaskSnapshot, all_tasks: Sequence[TaskSnapshot]) -> Position:
-    same = [one for one in all_tasks if attempt_of(one) == attempt_of(task) and order_of(one) <= order_of(task)]
-    capacity = SPOT if task.on_spot else ON_DEMAND
-    return Position(attempt=attempt_of(task), launch=len(same), capacity=capacity)
+def _caught_up(ports: Ports, settings: Settings, record: RunRecord) -> Found:
+    """Bring the record of a scheduled run to where AWS shows it: its attempts are launched by AWS alone."""
+    here = record.at(ports.connection)
+    if here and record.outcome is not None and record.outcome.succeeded:
+        return Found(record=record)
+    try:
+        tasks = tasks_named(ports, record.cluster, record.run_id, project=record.project, stage=record.stage)
+    except (AwsUnreachableError, AwsThrottledError) as error:
+        # Whoever has to know more of it asks again, and is as patient as befits that. A local endpoint that does not
+        # answer has gone, and its state machine with it.
+        gone = ports.connection.endpoint_id is not None and isinstance(error, AwsUnreachableError)
+        return Found(record=record, trouble=None if gone or record.outcome is None else error)
+    if not here:
+        # Another local endpoint, for which the same time may have come.
+        return _from_tasks(ports, settings, record.cluster, tasks) if tasks else Found(record=record)
+    known = {record.task_arn, *(one.task_arn for one in record.earlier)}
+    if tasks and max(tasks, key=order_of).task_arn not in known:
+        record = ports.runs.advance(gone_on(record, tasks, ports.prices))
+    if not record.is_of(settings.project, settings.stage):
+        return Found(record=record)  # its task was named by its ARN
+    return as_the_execution_says(ports, settings, record, tasks)
 
 
-def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot) -> RunRecord:
-    """Build the record of a task that this machine did not start, from ECS's own words.
-
-    The identity comes from the environment overrides, which outlive the tags of a task.
-    """
-    arn = task.task_definition_arn or ""
-    definition = patiently(ports.clock, lambda: ports.definitions.describe(arn)) if arn else None
-    containers = definition.containers if definition else ()
-    names = [container["name"] for container in containers if container.get("essential", True)]
-    identity = task.environment
-    return RunRecord(
-        run_id=identity.get("JOBRUNNER_RUN_ID") or naming.task_id(task.task_arn),
-        job=identity.get("JOBRUNNER_JOB") or arn.rsplit("/", 1)[-1].partition(":")[0],
-        project=settings.project,
-        stage=settings.stage,
-        trigger=identity.get("JOBRUNNER_TRIGGER", "unknown"),
-        created_at=task.created_at or ports.clock.now(),
-        region=ports.connection.region,
-        cluster=cluster,
-        endpoint_url=ports.connection.endpoint_url,
-        endpoint_id=ports.connection.endpoint_id,
-        main=naming.MAIN_CONTAINER if naming.MAIN_CONTAINER in names or not names else names[0],
-        logs=log_sources(containers, region=ports.connection.region),
-        architecture=task.architecture or "x86_64",
-        task_arn=task.task_arn,
-    )
-
-
-def _reachable(ports: Ports, record: RunRecord) -> RunRecord:
+def _check_reachable(ports: Ports, record: RunRecord) -> None:
     if record.at(ports.connection) or record.outcome is not None:
-        return record
+        return
     if record.endpoint_id is not None:
         raise LocalEndpointError(
             f"run {record.run_id} ran on the local endpoint {record.endpoint_url}, which has gone",

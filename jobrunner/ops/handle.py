@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jobrunner.core import verdict
 from jobrunner.core.course import Manner
-from jobrunner.core.events import Event, Finished, WatchEvent, flatten
+from jobrunner.core.events import (
+    Event,
+    Finished,
+    Retrying,
+    Started,
+    Warning,  # noqa: A004  our event
+    WatchEvent,
+    flatten,
+)
+from jobrunner.core.outcome import LogReport, merged
 from jobrunner.errors import UnknownRunError
+from jobrunner.ops.executions import waits
+from jobrunner.ops.from_ecs import last_of
 from jobrunner.ops.observe import Observer, StopSignal
 from jobrunner.ops.replay import read_earlier, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
+    from jobrunner.errors import AwsError
     from jobrunner.ops.ports import Ports
+    from jobrunner.ops.sequel import Sequel
 
 
 class Run:
-    """The handle of one run. Give `str(run.ref)` to whoever may want to find it again."""
+    """The handle of one run. Give `str(run.ref)` to whoever may want to find it again.
 
-    def __init__(self, ports: Ports, record: RunRecord, *, manner: Manner | None = None, fresh: bool = False) -> None:
+    Attributes:
+        trouble: Of a scheduled run: why it is not known whether another attempt follows; None when it is.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        record: RunRecord,
+        *,
+        manner: Manner | None = None,
+        fresh: bool = False,
+        sequel: Sequel | None = None,
+        trouble: AwsError | None = None,
+    ) -> None:
+        self.trouble = trouble
         self._ports = ports
         self._begun = record
         self._stop = StopSignal()
         self._manner = manner or Manner()
         self._fresh = fresh
         self._observer: Observer | None = None
-        self._earlier_read = False
+        #: The tasks whose logs have been given, and the attempts whose logs were read without following them.
+        self._given: set[str | None] = set()
+        self._read: dict[str | None, Outcome] = {}
         self._finished = False
         self._leaving = False
         #: The task that ECS has been told to stop from elsewhere than the stream.
         self._told_to_stop: str | None = None
         self._outcome = record.outcome
+        self._sequel = sequel
+        self._ended: Finished | None = None
+        self._cautioned = False
 
     @property
     def record(self) -> RunRecord:
@@ -65,14 +98,26 @@ class Run:
         return self._observer.task if self._observer else None
 
     @property
+    def waiting(self) -> bool:
+        """Whether a scheduled run waits for its next attempt, which the state machine launches."""
+        return self._observer is None and waits(self._begun)
+
+    @property
+    def asked_to_stop(self) -> str | None:
+        """The reason with which this handle was asked to stop the run; None if it was not."""
+        return self._stop.reason
+
+    @property
     def launched(self) -> bool:
-        """Whether ECS has the run's task, and the deadline of its timeout, or the run is over."""
-        return self._outcome is not None or (self._observer is not None and self._observer.launched)
+        """Whether ECS has the run's task, and the deadline of its timeout, or the run is over or AWS's to launch."""
+        known = self._outcome is not None or self.waiting
+        return known or (self._observer is not None and self._observer.launched)
 
     @property
     def leavable(self) -> bool:
         """Whether whoever follows the run may go without leaving a task that nobody knows, or that has no deadline."""
-        return self._outcome is not None or (self._observer is not None and self._observer.leavable)
+        known = self._outcome is not None or self.waiting
+        return known or (self._observer is not None and self._observer.leavable)
 
     @property
     def stopping(self) -> bool:
@@ -90,14 +135,18 @@ class Run:
         self._leaving = True
         if self._observer is not None:
             self._observer.leaving()
+        else:
+            self._stop.wake()
 
     def launch(self) -> None:
         """Block until ECS has the task, or the run has ended without one; `stream` then tells what happened.
 
+        Of a scheduled run that waits there is nothing to launch: AWS does that.
+
         Raises:
             AwsError: AWS refused or did not answer. After `AwsUnreachableError` the task may run: `attach`.
         """
-        if self._outcome is None:
+        if self._outcome is None and not self.waiting:
             self._observed.launch()
             self._outcome = self._observed.record.outcome
 
@@ -105,7 +154,7 @@ class Run:
         """Give what happens until the end, log lines in batches; `Started` first, `Finished` last.
 
         Blocks between events. A run that is over gives its log again. Leaving the iteration leaves the task
-        running.
+        running. Of a scheduled run, the attempts that the state machine launches are waited for.
 
         Raises:
             AwsError: AWS refuses to describe the task, or has not answered for longer than the connection's
@@ -162,13 +211,105 @@ class Run:
         return self._observer
 
     def _followed(self) -> Iterator[WatchEvent]:
-        if self._begun.earlier and self._manner.logs and not self._earlier_read:
-            # Attempts that ended before this handle was made: their log is part of the run's.
-            self._earlier_read = True
-            self._observed.know_earlier((yield from read_earlier(self._ports, self._begun, self._begun.earlier)))
-        yield from self._observed.stream()
+        yield from self._warning()
+        yield from self._earlier()
+        if self.waiting:
+            yield self._announced()
+        while self._has_task():
+            yield from self._earlier()
+            yield from self._attempt()
+            if self._ended is None:
+                return  # whoever follows is leaving
+            if not self._goes_on(self._ended):
+                yield from self._warning()
+                yield self._ended
+                return
+            if self._begun.outcome is None:
+                yield self._announced()
+        if self._begun.outcome is not None:
+            yield from self._told(self._begun.outcome)
+
+    def _earlier(self) -> Iterator[WatchEvent]:
+        """Give the logs of attempts that ended without being followed here: they are part of the run's."""
+        if self._manner.logs:
+            yield from self._unread(self._begun.earlier)
+        if self._read and self._begun.outcome is None and not self.waiting:
+            self._observed.know_earlier(tuple(self._read.values()))
+
+    def _unread(self, attempts: Sequence[Outcome]) -> Iterator[WatchEvent]:
+        unread = [one for one in attempts if one.task_arn is not None and one.task_arn not in self._given]
+        self._given.update(one.task_arn for one in unread)
+        read = yield from read_earlier(self._ports, self._begun, unread)
+        self._read.update({one.task_arn: one for one in read})
+
+    def _attempt(self) -> Iterator[WatchEvent]:
+        """Give what happens until the attempt's end, which is kept: whether it is the run's is for AWS to say."""
+        for event in self._observed.stream():
+            if isinstance(event, Started):
+                self._given.add(event.task_arn)
+            if isinstance(event, Finished):
+                self._ended = event
+            else:
+                yield event
+
+    def _told(self, outcome: Outcome) -> Iterator[WatchEvent]:
+        """Give the end of a scheduled run that others have seen, after the logs that have not been given yet."""
+        if self._manner.logs:
+            yield from self._unread((*outcome.earlier, last_of(outcome)))
+        if not outcome.logs.complete:
+            own = LogReport(complete=True, events=0) if outcome.task_arn is None else last_of(outcome).logs
+            reports = [*((one.task_arn, one.logs) for one in outcome.earlier), (outcome.task_arn, own)]
+            read = self._read
+            logs = merged([read[arn].logs if arn in read else logs for arn, logs in reports])
+            outcome = replace(outcome, logs=logs)
+        yield Finished(outcome=outcome)
+
+    def _has_task(self) -> bool:
+        """Wait for the next task of a scheduled run that waits; tell whether there is one to follow."""
+        if self.waiting and self._sequel is not None:
+            record = self._sequel.awaited(self._begun, self._stop, lambda: self._leaving)
+            if record is None:
+                return False
+            self._begin(record)
+        return self._begun.outcome is None
+
+    def _goes_on(self, ended: Finished) -> bool:
+        """Find out whether a run goes on after the end of an attempt without whoever follows it."""
+        if self._sequel is None or ended.outcome.succeeded:
+            return False
+        found = self._sequel.settled(self.record)
+        self.trouble = found.trouble
+        if found.trouble is not None or found.record.task_arn == ended.outcome.task_arn:
+            return False
+        self._begin(found.record)
+        return True
+
+    def _begin(self, record: RunRecord) -> None:
+        """Go on with another launch of the run."""
+        self._begun, self._observer, self._ended = record, None, None
+        self.__dict__.pop("_observed", None)
+        if self._stop.reason is not None:
+            self._stop.set(self._stop.reason)  # of the task that came after the one that was stopped
+
+    def _announced(self) -> WatchEvent:
+        record = self._begun
+        if not record.earlier:
+            return Warning(message="the run has no task now: waiting for the state machine to launch the next one")
+        wait = (record.asked_at - self._ports.clock.now()).total_seconds() if self.waiting else 0.0
+        return Retrying(
+            ended=record.earlier[-1],
+            attempt=record.attempt,
+            capacity=record.capacity,
+            wait=round(max(0.0, wait), 3),
+        )
+
+    def _warning(self) -> Iterator[WatchEvent]:
+        if self.trouble is not None and not self._cautioned:
+            self._cautioned = True
+            yield Warning(message=f"whether another attempt follows is not known: {self.trouble.what}")
 
     def _replayed(self) -> Iterator[WatchEvent]:
+        yield from self._warning()
         yield from replay(self._ports, self.record)
 
     def _keep_outcome(self, source: Iterator[WatchEvent]) -> Iterator[WatchEvent]:

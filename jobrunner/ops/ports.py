@@ -10,7 +10,18 @@ if TYPE_CHECKING:
 
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.connection import Connection
-    from jobrunner.core.ports import Audit, Clock, Deadlines, Definitions, Logs, Runs, Tasks
+    from jobrunner.core.ports import (
+        Audit,
+        Clock,
+        Deadlines,
+        Definitions,
+        Executions,
+        Identity,
+        Logs,
+        Runs,
+        Schedules,
+        Tasks,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +36,9 @@ class Ports:
     tasks: Tasks
     definitions: Definitions
     deadlines: Deadlines
+    schedules: Schedules
+    executions: Executions
+    identity: Identity
     logs: Logs
     runs: Runs
     clock: Clock

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from jobrunner.core import naming, request
 from jobrunner.core.definition import task_definition
 from jobrunner.core.logs import log_sources
-from jobrunner.core.outcome import Verdict
 from jobrunner.core.record import RunRecord
 from jobrunner.core.retry import Position, policy_of
 from jobrunner.ops import define
 from jobrunner.ops.check import check
-from jobrunner.ops.find import joined
+from jobrunner.ops.from_ecs import joined
 from jobrunner.ops.patience import patiently
 
 if TYPE_CHECKING:
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
     from jobrunner.ops.ports import Ports
-
-#: Ends that a repeated key does not take for an answer, as long as no task was ever started: the placement
-#: failed, AWS refused, or the user interrupted before anything was sent.
-_UNSTARTED = {Verdict.NEVER_STARTED, Verdict.INTERRUPTED, Verdict.STOPPED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +92,7 @@ class Beginner:
             tasks = tasks_of(run_id)
             record = self._build(run_id, options)
             return Begun(record=joined(record, tasks, ports.prices)) if tasks else Begun(record=record, fresh=True)
-        if _unstarted(known):
+        if known.unstarted:
             # The next launch needs its own token: ECS would answer the old one with the old failure.
             return Begun(record=self._build(run_id, options, launch=known.launch + 1), fresh=True)
         return Begun(record=known)
@@ -144,7 +139,7 @@ class Beginner:
         spec, settings, connection = self._spec, self._settings, self._ports.connection
         definition = self._known_definition()
         main = define.own_container(definition, spec.container) if spec.task_definition else naming.MAIN_CONTAINER
-        identity = request.RunIdentity(run_id=run_id)
+        identity = request.RunIdentity.of_run(run_id)
         built = request.run_request(spec, settings, options, identity, task_definition=definition.arn, container=main)
         policy = policy_of(spec, options)
         at = Position(launch=launch, capacity=policy.first_capacity)
@@ -173,11 +168,6 @@ class Beginner:
             scheduled_time=options.scheduled_time,
             key=options.key,
         )
-
-
-def _unstarted(record: RunRecord) -> bool:
-    outcome = record.outcome
-    return outcome is not None and outcome.task_arn is None and not record.earlier and outcome.verdict in _UNSTARTED
 
 
 def _family(definition: Definition) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core import naming
 from jobrunner.core.billing import MINIMUM_SECONDS
 from jobrunner.core.ending import conclude, unread
 from jobrunner.core.outcome import Outcome, Verdict, iso
+from jobrunner.core.request import JOB_VARIABLE
 from jobrunner.core.retry import after_end
 from jobrunner.core.stops import started
 from jobrunner.core.verdict import judge
 from jobrunner.errors import AwsError
-from jobrunner.ops.find import record_of
+from jobrunner.ops.executions import waits
+from jobrunner.ops.from_ecs import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from jobrunner.core.verdict import Judgement
     from jobrunner.ops.ports import Ports
 
+#: The phase of a scheduled run between two attempts; none of ECS's states is called so.
+WAITING: Final = "WAITING"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
@@ -34,15 +39,22 @@ class RunStatus:
         record: The run.
         task: What ECS says now; None when it was not asked or no longer knows the task.
         outcome: The end; None while there is none, or while nobody has observed it.
+        trouble: Of a scheduled run: why it is not known whether another attempt follows; None when it is.
     """
 
     record: RunRecord
     task: TaskSnapshot | None
     outcome: Outcome | None
+    trouble: AwsError | None = None
 
     @property
     def phase(self) -> str | None:
-        """ECS's word for where the task is; STOPPED for a run that is known to be over."""
+        """ECS's word for where the task is; STOPPED for a run that is known to be over.
+
+        WAITING for a scheduled run that has no task and waits for its next one, which the state machine launches.
+        """
+        if waits(self.record):
+            return WAITING
         if self.task is not None and self.task.last_status:
             return self.task.last_status
         return "STOPPED" if self.outcome is not None else None
@@ -114,8 +126,12 @@ def _over(ports: Ports, record: RunRecord, outcome: Outcome) -> RunStatus:
 
 
 def _unbilled(outcome: Outcome) -> bool:
-    """Tell whether an attempt was left before ECS had reached STOPPED, which gives the bill."""
-    return outcome.task_arn is not None and outcome.stopped_at is None and outcome.verdict is not Verdict.LOST
+    """Tell whether an attempt was left before ECS had reached STOPPED, which gives the bill.
+
+    Of one that only the state machine knows, ECS has nothing more to say: its times are not known either.
+    """
+    left = outcome.created_at is not None and outcome.stopped_at is None
+    return left and outcome.task_arn is not None and outcome.verdict is not Verdict.LOST
 
 
 def _billed(ports: Ports, record: RunRecord, outcome: Outcome, found: Mapping[str, TaskSnapshot]) -> Outcome:
@@ -156,7 +172,13 @@ def _running(ports: Ports, settings: Settings, task: TaskSnapshot) -> RunStatus 
 
 
 def _ours(task: TaskSnapshot, settings: Settings) -> bool:
-    """Tell by its family whether a task is of this project and stage."""
-    job = task.environment.get("JOBRUNNER_JOB")
+    """Tell whether a task is of this project and stage: by its family, or by what its job's schedules start it as."""
+    job = task.environment.get(JOB_VARIABLE)
+    if not job:
+        return False
+    project, stage = settings.project, settings.stage
     family = (task.task_definition_arn or "").rsplit("/", 1)[-1].partition(":")[0]
-    return bool(job) and family == naming.family(project=settings.project, stage=settings.stage, job=str(job))
+    scope = naming.schedule_scope(project=project, stage=stage, job=job)
+    return family == naming.family(project=project, stage=stage, job=job) or (
+        task.started_by == naming.started_by_schedule(scope)
+    )

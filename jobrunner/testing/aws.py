@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from jobrunner.core.local_stage import ACCOUNT_ID, CLUSTER, REGION
 from jobrunner.testing.deadlines import FakeDeadlines
 from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
+from jobrunner.testing.executions import FakeExecutions
+from jobrunner.testing.identity import FakeIdentity
 from jobrunner.testing.logs import FakeLogs
+from jobrunner.testing.schedules import FakeSchedules
 from jobrunner.testing.task import FakeTask, TaskScript
 
 if TYPE_CHECKING:
@@ -18,13 +21,16 @@ if TYPE_CHECKING:
 
 
 class FakeAws:
-    """ECS, CloudWatch Logs and the timeouts in EventBridge Scheduler of one account and region.
+    """ECS, CloudWatch Logs, EventBridge Scheduler, Step Functions and STS of one account and region.
 
     Attributes:
         tasks: `ports.Tasks`.
         definitions: `ports.Definitions`.
         logs: `ports.Logs`.
-        deadlines: `ports.Deadlines`.
+        deadlines: `ports.Deadlines`; they are not among the schedules.
+        schedules: `ports.Schedules`.
+        executions: `ports.Executions`.
+        identity: `ports.Identity`.
         started: Every task, in the order of its start.
         default: The script of tasks for which `script` ordered no other.
 
@@ -50,6 +56,9 @@ class FakeAws:
         self.logs = FakeLogs(self)
         self.tasks = FakeTasks(self)
         self.deadlines = FakeDeadlines(self)
+        self.schedules = FakeSchedules()
+        self.executions = FakeExecutions(clock)
+        self.identity = FakeIdentity()
 
     def script(self, *scripts: TaskScript) -> None:
         """Order what the next tasks do, one script for each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core.definition import HASH_TAG
 from jobrunner.core.lifecycle import STOPPED, TaskSnapshot
@@ -19,6 +19,29 @@ if TYPE_CHECKING:
     from jobrunner.errors import JobrunnerError
     from jobrunner.testing.aws import FakeAws
     from jobrunner.testing.task import FakeTask
+
+
+#: What a description has elsewhere, or not at all.
+_READ: Final = frozenset(("containerDefinitions", "taskDefinitionArn", "tags"))
+#: What ECS says of every task definition for Fargate beside what was registered.
+_ADDED: Final[Mapping[str, Any]] = {
+    "volumes": [],
+    "placementConstraints": [],
+    "compatibilities": ["EC2", "FARGATE"],
+    "requiresAttributes": [{"name": "ecs.capability.task-eni"}],
+    "enableFaultInjection": False,
+    "registeredBy": f"arn:aws:iam::{ACCOUNT_ID}:role/somebody",
+}
+_FILLED_IN: Final[Mapping[str, Any]] = {
+    "cpu": 0,
+    "essential": True,
+    "portMappings": [],
+    "environment": [],
+    "mountPoints": [],
+    "volumesFrom": [],
+    "systemControls": [],
+}
+_HEALTH_CHECK: Final[Mapping[str, Any]] = {"interval": 30, "timeout": 5, "retries": 3}
 
 
 class Scripted:
@@ -172,9 +195,28 @@ class FakeDefinitions(Scripted):
 
     def _definition(self, body: Mapping[str, Any]) -> Definition:
         tags = {tag["key"]: tag["value"] for tag in body.get("tags") or ()}
+        active = body["taskDefinitionArn"] not in self._inactive
+        beside = {key: body[key] for key in body if key not in _READ}
         return Definition(
             arn=body["taskDefinitionArn"],
-            containers=tuple(body["containerDefinitions"]),
+            containers=tuple(_described(one) for one in body["containerDefinitions"]),
             hash=tags.get(HASH_TAG),
-            active=body["taskDefinitionArn"] not in self._inactive,
+            active=active,
+            cpu=None if "cpu" not in body else int(body["cpu"]),
+            memory=None if "memory" not in body else int(body["memory"]),
+            architecture=str(body["runtimePlatform"]["cpuArchitecture"]).lower() if "runtimePlatform" in body else None,
+            ephemeral_storage=body["ephemeralStorage"]["sizeInGiB"] if "ephemeralStorage" in body else None,
+            members={
+                **beside,
+                "revision": int(body["taskDefinitionArn"].rsplit(":", 1)[-1]),
+                "status": "ACTIVE" if active else "INACTIVE",
+                **_ADDED,
+            },
         )
+
+
+def _described(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a container as ECS describes it, with what it fills in where nothing was said."""
+    filled = {**_FILLED_IN, **container}
+    check = container.get("healthCheck")
+    return filled if check is None else {**filled, "healthCheck": {**_HEALTH_CHECK, **check}}

@@ -1,5 +1,7 @@
 """A local endpoint in a process of its own, which counts the calls that it gets.
 
+Those to EventBridge Scheduler, which have no header that names them, are counted by method and kind.
+
 It stands where `jobrunner local` would, registered in the state directory of its user, and ends with its stdin.
 """
 
@@ -39,9 +41,18 @@ class Counts:
             if request.path == _COUNTS:
                 counts, self._counts = self._counts, Counter()
                 return json_reply(counts)
-            if request.operation:
-                self._counts[request.operation] += 1
+            name = request.operation or _rest_operation(request)
+            if name:
+                self._counts[name] += 1
         return None
+
+
+def _rest_operation(request: Request) -> str:
+    """Give `GET schedules/NAME` of a call to EventBridge Scheduler; "" of another service."""
+    if request.service != "scheduler":
+        return ""
+    kind, _, name = request.path.partition("?")[0].strip("/").partition("/")
+    return f"{request.method} {kind}{'/NAME' if name else ''}"
 
 
 class RunningEndpoint:

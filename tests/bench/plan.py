@@ -16,6 +16,7 @@ class Plan:
         seconds: Of whole runs of a task of two seconds.
         logs: Lines in the log → rounds.
         fleet: Runs at once → rounds.
+        schedules: Scheduled jobs → rounds.
     """
 
     startup: int
@@ -24,13 +25,22 @@ class Plan:
     seconds: int
     logs: dict[int, int]
     fleet: dict[int, int]
+    schedules: dict[int, int]
 
 
 def plan(*, quick: bool, runs: int | None) -> Plan:
-    """Give the rounds: about seven minutes of them, or with `quick` about one; `runs` sets all alike."""
+    """Give the rounds: about ten minutes of them, or with `quick` about one; `runs` sets all alike."""
     if quick:
         rounds = runs or 3
-        return Plan(startup=rounds, many=1, instant=rounds, seconds=1, logs={100_000: rounds}, fleet={100: 1})
+        return Plan(
+            startup=rounds,
+            many=1,
+            instant=rounds,
+            seconds=1,
+            logs={100_000: rounds},
+            fleet={100: 1},
+            schedules={100: 1},
+        )
     return Plan(
         startup=runs or 15,
         many=runs or 3,
@@ -38,4 +48,5 @@ def plan(*, quick: bool, runs: int | None) -> Plan:
         seconds=runs or 5,
         logs={100_000: runs or 5, 1_000_000: runs or 5},
         fleet={1_000: runs or 3},
+        schedules={1_000: runs or 3},
     )

@@ -60,7 +60,7 @@ def render(result: Result) -> str:
     """Give the tables of a result: the figures of each contender, then the ratios."""
     rounds = len(result.series[0].samples)
     parts = [f"## {result.title}", f"{rounds} rounds; median (min-max)", _table(_figures(result))]
-    parts += [_table(_ratios(result))]
+    parts += [_table(_ratios(result))] if result.baselines else []
     parts += result.notes
     if result.aim:
         parts.append(f"Aim: {result.aim}")

@@ -56,6 +56,7 @@ def _elsewhere() -> Iterator[World]:
         assign_public_ip=named.get("ASSIGN_PUBLIC_IP", "true") == "true",
         bound=300.0,
         scheduler_role=named.get("SCHEDULER_ROLE", ""),
+        states_role=named.get("STATES_ROLE", ""),
     )
     url = None if _ASKED == "aws" else _ASKED
     yield EndpointWorld(Connection(region=named["REGION"], endpoint_url=url), place)

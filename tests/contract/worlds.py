@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from jobrunner.aws import open_gateways
 from jobrunner.core import local_stage
@@ -20,10 +21,28 @@ if TYPE_CHECKING:
 
     from jobrunner.core.connection import Connection
     from jobrunner.core.lifecycle import TaskSnapshot
-    from jobrunner.core.ports import Deadlines, Definitions, Logs, Tasks
+    from jobrunner.core.ports import Deadlines, Definitions, Executions, Identity, Logs, Schedules, Tasks
 
 GROUP = "/jobrunner/contract"
 PREFIX = "run"
+#: Ends as its input says.
+_MACHINE: Final = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "How",
+    "States": {
+        "How": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": "{% $exists($states.input.output) %}", "Next": "Succeeded"},
+                {"Condition": "{% $exists($states.input.error) %}", "Next": "Failed"},
+            ],
+            "Default": "Waiting",
+        },
+        "Succeeded": {"Type": "Succeed", "Output": "{% $states.input.output %}"},
+        "Failed": {"Type": "Fail", "Error": "{% $states.input.error %}", "Cause": "{% $states.input.cause %}"},
+        "Waiting": {"Type": "Wait", "Seconds": 600, "End": True},
+    },
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +58,7 @@ class Place:
     assign_public_ip: bool
     bound: float
     scheduler_role: str = local_stage.SCHEDULER_ROLE
+    states_role: str = f"arn:aws:iam::{local_stage.ACCOUNT_ID}:role/states"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +87,21 @@ class World(Protocol):
     definitions: Definitions
     logs: Logs
     deadlines: Deadlines
+    schedules: Schedules
+    executions: Executions
+    identity: Identity
 
     def now(self) -> datetime:
         """Give the time of its clock."""
 
     def has_deadline(self, name: str, group: str) -> bool:
         """Tell whether that schedule exists."""
+
+    def execute(self, name: str, text: str) -> str:
+        """Start an execution of that name and input that ends as the input says; the ARN of its state machine.
+
+        It says `{"output": …}` or `{"error": …, "cause": …}`; `{}` runs for ten minutes.
+        """
 
     def order(self, job: Job) -> None:
         """Say what the next task does, where the request does not decide that."""
@@ -108,6 +137,9 @@ class FakeWorld:
         self.definitions: Definitions = self._aws.definitions
         self.logs: Logs = self._aws.logs
         self.deadlines: Deadlines = self._aws.deadlines
+        self.schedules: Schedules = self._aws.schedules
+        self.executions: Executions = self._aws.executions
+        self.identity: Identity = self._aws.identity
 
     def now(self) -> datetime:
         """Give the scripted time."""
@@ -116,6 +148,16 @@ class FakeWorld:
     def has_deadline(self, name: str, group: str) -> bool:
         """Look at the fake."""
         return (group, name) in self._aws.deadlines.pending
+
+    def execute(self, name: str, text: str) -> str:
+        """Do so in the fake."""
+        machine, end, fake = local_stage.STATE_MACHINE, json.loads(text), self._aws.executions
+        fake.start(machine, name, text)
+        if "output" in end:
+            fake.succeed(machine, name, json.dumps(end["output"]))
+        if "error" in end:
+            fake.break_off(machine, name, error=end["error"], cause=end["cause"])
+        return machine
 
     def order(self, job: Job) -> None:
         """Script the tasks from now on."""
@@ -142,6 +184,10 @@ class EndpointWorld:
         self.definitions: Definitions = self._gateways.definitions
         self.logs: Logs = self._gateways.logs
         self.deadlines: Deadlines = self._gateways.deadlines
+        self.schedules: Schedules = self._gateways.schedules
+        self.executions: Executions = self._gateways.executions
+        self._machine: str | None = None
+        self.identity: Identity = self._gateways.identity
 
     def now(self) -> datetime:
         """Give the time."""
@@ -156,6 +202,19 @@ class EndpointWorld:
             return False
         return True
 
+    def execute(self, name: str, text: str) -> str:
+        """Start it, in a state machine that is made for that."""
+        states = self._gateways.clients.client("stepfunctions")
+        if self._machine is None:
+            made = states.create_state_machine(
+                name=f"jobrunner-contract-{uuid.uuid4().hex[:12]}",
+                definition=json.dumps(_MACHINE),
+                roleArn=self.place.states_role,
+            )
+            self._machine = str(made["stateMachineArn"])
+        states.start_execution(stateMachineArn=self._machine, name=name, input=text)
+        return self._machine
+
     def order(self, job: Job) -> None:
         """Do nothing: the request says it all."""
 
@@ -165,6 +224,8 @@ class EndpointWorld:
 
     def close(self) -> None:
         """Close the connections."""
+        if self._machine is not None:
+            self._gateways.clients.client("stepfunctions").delete_state_machine(stateMachineArn=self._machine)
         self._gateways.clients.close()
 
 

@@ -171,7 +171,8 @@ def test_a_detached_run_keeps_its_timeout(served: Console) -> None:
         aws_access_key_id="x",
         aws_secret_access_key="x",
     )
-    schedule = scheduler.get_schedule(Name=timeout_schedule(f"{run_id}-1"), GroupName="default")
+    group = "jobrunner-jobrunner-demo-local"
+    schedule = scheduler.get_schedule(Name=timeout_schedule(f"{run_id}-1"), GroupName=group)
     scheduler.close()
     assert "jobrunner: timed out after 2s" in schedule["Target"]["Input"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from workshop import Workshop
 
 from jobrunner import JobRunner
 from jobrunner.core import local_stage
@@ -80,6 +81,9 @@ def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Callable[..., JobRu
             tasks=aws.tasks,
             definitions=aws.definitions,
             deadlines=aws.deadlines,
+            schedules=aws.schedules,
+            executions=aws.executions,
+            identity=aws.identity,
             logs=aws.logs,
             runs=store,
             clock=aws.clock,
@@ -89,3 +93,9 @@ def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Callable[..., JobRu
         return JobRunner(load_project(project, environ={}, overrides=settings), ports=ports)
 
     return make
+
+
+@pytest.fixture
+def workshop(project: Path, aws: FakeAws, scripted: Callable[..., JobRunner]) -> Workshop:
+    """The project, for jobs that are scheduled on the AWS in memory."""
+    return Workshop(directory=project, aws=aws, make=scripted)

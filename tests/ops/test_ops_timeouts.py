@@ -42,7 +42,8 @@ def schedule_of(runner: JobRunner, run: Run) -> dict[str, Any] | None:
         aws_secret_access_key="x",
     )
     try:
-        found: dict[str, Any] = client.get_schedule(Name=timeout_schedule(f"{run.run_id}-1"), GroupName="default")
+        name, group = timeout_schedule(f"{run.run_id}-1"), runner.settings.schedule_group
+        found: dict[str, Any] = client.get_schedule(Name=name, GroupName=group)
     except client.exceptions.ResourceNotFoundException:
         return None
     finally:

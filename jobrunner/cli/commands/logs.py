@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--follow",
     "following",
     is_flag=True,
-    help="Go on until the end of the attempt that runs. Ctrl-C stops nothing.",
+    help="Go on until the end of the attempt that runs, or of a scheduled run. Ctrl-C stops nothing.",
 )
 @click.option("--timestamps", is_flag=True, help="Begin each log line with its time.")
 @shared
@@ -40,7 +40,7 @@ def command(invocation: Invocation, *, run: str, following: bool, timestamps: bo
         if session.gone and session.record is not None:
             raise gone_log(session.record)
         handle = session.runner.attach(run)
-        if handle.record.task_arn is None and not handle.record.earlier:
+        if handle.record.task_arn is None and not handle.record.earlier and not handle.waiting:
             invocation.note(f"run {handle.run_id} never became a task, and has no log")
             return exits.OK
         writer = follow.Lines(invocation, handle.record, timestamps=timestamps)

@@ -12,7 +12,7 @@ from jobrunner.cli.harmless import harmless
 from jobrunner.cli.options import shared
 from jobrunner.cli.session import Session, to_find
 from jobrunner.core.lifecycle import STOPPED
-from jobrunner.ops.status import billed_so_far
+from jobrunner.ops.status import WAITING, billed_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,8 @@ def command(invocation: Invocation, *, run: str) -> int:
     """
     with to_find(invocation, run) as session:
         status = session.runner.status(run)
+        if status.trouble is not None:
+            invocation.note(f"warning: whether another attempt follows is not known: {status.trouble.what}")
         if invocation.json:
             invocation.write_json(status.to_json())
         else:
@@ -47,7 +49,10 @@ def _rows(status: RunStatus, session: Session, invocation: Invocation) -> Iterat
         yield "run", record.run_id
     yield "job", f"{record.job} ({place})"
     waiting = outcome is None and record.task_arn is None
-    yield "phase", status.phase or ("waits to be launched" if waiting else "unknown to ECS")
+    if status.phase == WAITING:
+        yield "phase", f"{WAITING}: waits for its next attempt, which the state machine launches"
+    else:
+        yield "phase", status.phase or ("waits to be launched" if waiting else "unknown to ECS")
     yield "attempt", str(record.attempt)
     yield "trigger", record.trigger
     if record.scheduled_time is not None:

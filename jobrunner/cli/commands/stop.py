@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, *, runs: tuple[str, ...], no_wait: bool, reason: str | None) -> int:
     """Stop runs.
 
-    Each gets SIGTERM and, after the job's stop timeout, SIGKILL. The ids of the runs that have stopped are
-    printed. A run that is over stays as it is.
+    Each gets SIGTERM and, after the job's stop timeout, SIGKILL; no further attempt follows. The ids of the runs
+    that have stopped are printed. A run that is over stays as it is.
     """
     codes: list[int] = []
     with ExitStack() as stack:
@@ -51,8 +51,7 @@ def _ask(invocation: Invocation, stack: ExitStack, name: str, reason: str | None
     run = session.runner.stop(name, reason=reason)
     if run.outcome is not None:
         # One that waited for its next attempt ended with this very call.
-        over = session.record is None or session.record.outcome is not None
-        already = " is over already" if over else ""
+        already = "" if run.asked_to_stop else " is over already"
         invocation.note(f"run {run.run_id}{already}: {summary.headline(run.outcome)}")
     else:
         invocation.note(f"stopping run {run.run_id} of {run.record.job}")

@@ -160,3 +160,36 @@ def test_a_launch_with_a_task_is_no_failure() -> None:
     assert launch.task is not None
     assert (ARN, ()) == (launch.task.task_arn, launch.failures)
     assert () == wire.launch({}).failures
+
+
+# -- task definitions -----------------------------------------------------------------------------------------------
+
+
+def test_a_definition_is_read() -> None:
+    """Its size as values, the rest in ECS's own words."""
+    containers = [{"name": "main", "image": "etl", "cpu": 0}]
+    described = {
+        "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/etl:7",
+        "containerDefinitions": containers,
+        "family": "etl",
+        "revision": 7,
+        "status": "ACTIVE",
+        "cpu": "1024",
+        "memory": "2048",
+        "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+        "ephemeralStorage": {"sizeInGiB": 50},
+    }
+    seen = wire.definition({"taskDefinition": described, "tags": [{"key": "jobrunner:hash", "value": "abc"}]})
+    assert (1024, 2048, "arm64", 50) == (seen.cpu, seen.memory, seen.architecture, seen.ephemeral_storage)
+    assert (described["taskDefinitionArn"], tuple(containers)) == (seen.arn, seen.containers)
+    assert ("abc", True) == (seen.hash, seen.active)
+    beside = {key: described[key] for key in described if key not in {"taskDefinitionArn", "containerDefinitions"}}
+    assert beside == seen.members
+
+
+@pytest.mark.parametrize("said", [{}, {"cpu": None, "memory": "", "runtimePlatform": None, "ephemeralStorage": None}])
+def test_a_definition_that_says_little(said: dict[str, Any]) -> None:
+    """One for EC2 need not have a size: what is not said is None, and no default of ours."""
+    seen = wire.definition({"taskDefinition": {"taskDefinitionArn": "arn", **said}})
+    assert (None, None, None, None) == (seen.cpu, seen.memory, seen.architecture, seen.ephemeral_storage)
+    assert ((), None, True, said) == (seen.containers, seen.hash, seen.active, seen.members)

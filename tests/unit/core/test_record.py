@@ -328,3 +328,33 @@ def test_a_key_that_never_started_begins_anew() -> None:
 
     assert again.replaces(without_a_task(FIRST, Verdict.NEVER_STARTED))
     assert not FIRST.replaces(without_a_task(FIRST, Verdict.NEVER_STARTED))
+
+
+# -- runs that a schedule has started --------------------------------------------------------------------------
+
+SCHEDULED = replace(new_record(request=None), run_id="etl@2026-11-24T02:30:00Z", trigger="schedule").with_task(ARN)
+
+
+def test_the_id_tells_a_scheduled_run() -> None:
+    """AWS launches its attempts; what a backfill starts for such a time is a run like all others."""
+    assert [True, False] == [SCHEDULED.scheduled, replace(FIRST, trigger="backfill").scheduled]
+
+
+@pytest.mark.parametrize(
+    ("project", "stage", "meant"), [("shop", "prod", True), ("shop", None, False), ("other", "prod", False)]
+)
+def test_the_id_of_a_scheduled_run_means_one_in_each_project_and_stage(
+    project: str, stage: str | None, *, meant: bool
+) -> None:
+    """Two projects may have a job of one name at one time; an id that was drawn is one run's only."""
+    assert meant == SCHEDULED.is_of(project, stage)
+    assert FIRST.is_of(project, stage)
+
+
+def test_scheduled_runs_of_two_stages_do_not_compare() -> None:
+    """The one that is asked for takes the place of the other, which ECS knows as well as this machine did."""
+    further = replace(SCHEDULED, stage="test", attempt=2)
+
+    assert not SCHEDULED.is_behind(further)
+    assert SCHEDULED.replaces(further)
+    assert SCHEDULED.is_behind(replace(further, stage=SCHEDULED.stage))

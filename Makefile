@@ -23,7 +23,8 @@ types: $(VENV)/.test-installed
 # Coverage is demanded of the pure rooms only: what the rest does is proven from outside.
 unit: $(VENV)/.test-installed
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/bench
 

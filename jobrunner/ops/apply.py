@@ -103,6 +103,7 @@ class _Writer:
         self._settings = settings
         self._group = group
         self._patiently = RolePatience(ports.clock)
+        self._group_known = False
 
     def create(self, change: Change, body: Mapping[str, Any]) -> None:
         """Create a schedule, and its group if there is none."""
@@ -144,15 +145,23 @@ class _Writer:
 
     def _create(self, body: Mapping[str, Any]) -> None:
         schedules = self._ports.schedules
+        # Asked for once, and not only when a create says that there is none: emulators of AWS say other things then.
+        if not self._group_known:
+            self._group_known = True
+            if patiently(self._ports.clock, lambda: schedules.group(self._group)) is None:
+                self._make_group()
         try:
             self._patiently(lambda: schedules.create(body))
         except AwsRefusedError as error:
             if error.code != NOT_FOUND:
                 raise
-            tags = tags_of_group(self._settings)
-            if patiently(self._ports.clock, lambda: schedules.make_group(self._group, tags)):
-                self._ports.audit.record("schedule_group_created", {"group": self._group})
+            self._make_group()  # somebody has deleted it since
             self._patiently(lambda: schedules.create(body))
+
+    def _make_group(self) -> None:
+        tags = tags_of_group(self._settings)
+        if patiently(self._ports.clock, lambda: self._ports.schedules.make_group(self._group, tags)):
+            self._ports.audit.record("schedule_group_created", {"group": self._group})
 
     def _since(self, change: Change, body: Mapping[str, Any]) -> str | None:
         """Say what has become of a schedule since the plan was drawn; None when its update may be sent."""

@@ -23,6 +23,32 @@ UNTRUSTED = AwsRefusedError(
 ALL = {"nightly": NIGHTLY, "hourly": HOURLY, "guarded": GUARDED, "either": EITHER}
 
 
+def test_the_group_is_there_before_the_first_schedule(workshop: Workshop) -> None:
+    """Not every endpoint says that a group is missing when a schedule is created in it; who looks first knows."""
+    workshop.write(nightly=NIGHTLY, hourly=HOURLY)
+    workshop.apply()
+    asked = [call for call in workshop.aws.schedules.calls if call in {"make_group", "create"}]
+    assert ["make_group", "create", "create"] == asked
+
+
+def test_a_group_that_goes_meanwhile_is_made_again(workshop: Workshop) -> None:
+    """Somebody may delete it between our look and the first schedule."""
+    schedules = workshop.aws.schedules
+    workshop.write(nightly=NIGHTLY)
+    schedules.make_group(workshop.group, {})
+    seen = schedules.group
+
+    def gone(name: str) -> ScheduleGroup | None:
+        found = seen(name)
+        schedules.groups.pop(name, None)
+        return found
+
+    runner = workshop.runner()
+    plan = runner.plan()
+    schedules.group = gone  # type: ignore[method-assign]  # what somebody else does at this moment
+    assert [None] == [applied.error for applied in runner.apply(plan)]
+
+
 def test_what_is_sent_is_the_plans_own_request(workshop: Workshop) -> None:
     """With the revision in place of the promise, and not a letter changed besides; the group is made with its tags."""
     tricky = 'environment: {TRICKY: "\\"TaskDefinition\\":\\"\\u00e9 (new revision) \\\\"}\n'

@@ -67,7 +67,7 @@ class CloudWatchLogs:
                     )
                 )
             except Exception as error:
-                if faults.is_client_error(error) and faults.code_of(error) == "ResourceNotFoundException":
+                if faults.answered(error, "ResourceNotFoundException"):
                     return ()
                 raise
         return [event["message"] for event in answer.get("events") or ()]
@@ -101,7 +101,7 @@ class CloudWatchLogs:
                 client.create_log_group(**request)
             except Exception as error:
                 # Another run of the same job was a moment faster.
-                if faults.is_client_error(error) and faults.code_of(error) == "ResourceAlreadyExistsException":
+                if faults.answered(error, "ResourceAlreadyExistsException"):
                     return False
                 raise
         with faults.translated("logs:PutRetentionPolicy", f"set the retention of the log group {group}"):
@@ -153,7 +153,7 @@ def _page(answer: Mapping[str, Any]) -> ReadResult:
 
 def _unread(error: Exception, *, group: str) -> ReadResult | None:
     """Give what an exception says of the log; None if it is not botocore's."""
-    if faults.is_client_error(error) and faults.code_of(error) == "ResourceNotFoundException":
+    if faults.answered(error, "ResourceNotFoundException"):
         # "The specified log group does not exist." or "The specified log stream does not exist."
         return StreamAbsent(group_absent="log group" in faults.message_of(error).lower())
     ours = faults.translate(error, where=_READ, doing=f"read the log group {group}")

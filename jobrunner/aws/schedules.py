@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.aws import faults, schedule_groups
 from jobrunner.core.ports import NOT_FOUND
 from jobrunner.core.schedule_group import ScheduleGroup
+from jobrunner.core.wall_clock import iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,4 +112,4 @@ class SchedulerSchedules:
 
 def _plain(value: Any) -> Any:
     """Write a time as it is sent; everything else is JSON already."""
-    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
+    return iso_seconds(value) if isinstance(value, datetime) else value

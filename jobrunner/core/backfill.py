@@ -9,7 +9,6 @@ machine tell.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from enum import StrEnum
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +19,7 @@ from jobrunner.core.options import RunOptions, Trigger
 from jobrunner.core.outcome import Outcome, Verdict
 from jobrunner.core.schedule_request import check_schedulable
 from jobrunner.core.variations import Variation
+from jobrunner.core.wall_clock import iso_seconds
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
@@ -72,14 +72,12 @@ class Fill:
 
     def variation(self) -> Variation:
         """Give the run, with the scheduled time for its label."""
-        return Variation(label=time_text(self.fire.utc), options=options_at(self.fire.utc, self.key))
+        return Variation(label=iso_seconds(self.fire.utc), options=options_at(self.fire.utc, self.key))
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON object: the keys of `next`, and what is known of the run."""
         return {
-            "utc": time_text(self.fire.utc),
-            "local": self.fire.local.isoformat(),
-            "note": self.fire.note,
+            **self.fire.to_json(),
             "run_id": self.run_id,
             "state": self.state,
             "action": str(self.action),
@@ -109,9 +107,9 @@ def fire_times(spec: JobSpec, start: datetime, end: datetime, *, where: str | No
     found = tuple(islice(takewhile(lambda fire: fire.utc < end, fires(spec.schedule, start)), MOST_FIRES + 1))
     if len(found) > MOST_FIRES:
         raise SpecError(
-            f"the schedules of {spec.name} fire over {MOST_FIRES:,} times from {time_text(start)} to {time_text(end)}: "
-            "too many for one backfill",
-            hint=f"Split it: end the first part at {time_text(found[-1].utc)}, and begin the next one there.",
+            f"the schedules of {spec.name} fire over {MOST_FIRES:,} times from {iso_seconds(start)} to "
+            f"{iso_seconds(end)}: too many for one backfill",
+            hint=f"Split it: end the first part at {iso_seconds(found[-1].utc)}, and begin the next one there.",
         )
     return found
 
@@ -139,14 +137,9 @@ def check_times_known(spec: JobSpec, *, where: str | None = None) -> None:
     check_schedulable(spec)
 
 
-def time_text(moment: datetime) -> str:
-    """Write a scheduled time as EventBridge Scheduler and `JOBRUNNER_SCHEDULED_TIME` do."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def key_at(moment: datetime, number: int = 1) -> str:
     """Give the key of the run for a scheduled time; `number` counts the runs that there have been for it, from 1."""
-    key = f"backfill/{time_text(moment)}"
+    key = f"backfill/{iso_seconds(moment)}"
     return key if number == 1 else f"{key}/{number}"
 
 

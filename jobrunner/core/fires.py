@@ -14,7 +14,7 @@ from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.core.aws_cron import YEARS
-from jobrunner.core.wall_clock import changes, moments
+from jobrunner.core.wall_clock import changes, iso_seconds, moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +38,10 @@ class Fire:
     utc: datetime
     local: datetime
     note: str | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Give a JSON object."""
+        return {"utc": iso_seconds(self.utc), "local": self.local.isoformat(), "note": self.note}
 
 
 @dataclass(frozen=True, kw_only=True)

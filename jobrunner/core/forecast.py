@@ -14,8 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.core.billing import MINIMUM_SECONDS, PriceTable, Tariff, cost_usd
-from jobrunner.core.lifecycle import STOPPED, TaskSnapshot
+from jobrunner.core.billing import MINIMUM_SECONDS, PriceTable, Resources, Tariff, cost_of
 from jobrunner.core.plan_times import count_together, times_of
 from jobrunner.core.retry import ON_DEMAND, SPOT, SPOT_THEN_ON_DEMAND
 
@@ -34,20 +33,14 @@ _NOTHING: Final = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskSize:
+class TaskSize(Resources):
     """What the price of a task depends on, apart from region and capacity.
 
     Attributes:
-        cpu: Units.
-        memory: MiB.
         architecture: `x86_64` or `arm64`.
-        storage: GiB, or None: what costs nothing extra.
     """
 
-    cpu: int
-    memory: int
     architecture: str = "x86_64"
-    storage: int | None = None
 
     @classmethod
     def of(cls, spec: JobSpec) -> TaskSize | None:
@@ -183,11 +176,8 @@ def _cost(
 ) -> Decimal | None:
     if size is None or capacity is None or region is None:
         return None
-    task = TaskSnapshot(
-        task_arn="", last_status=STOPPED, cpu=size.cpu, memory=size.memory, ephemeral_storage=size.storage
-    )
     tariff = Tariff(region=region, operating_system="linux", architecture=size.architecture, capacity=capacity)
-    return cost_usd(seconds, task, tariff, prices)
+    return cost_of(size, seconds, tariff, prices)
 
 
 def _terms_of(body: Mapping[str, Any], sizes: Mapping[str, TaskSize]) -> _Terms:

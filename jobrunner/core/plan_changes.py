@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from jobrunner.core.wall_clock import iso_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -66,7 +68,7 @@ class Change:
             "job": self.job,
             "schedule": self.when,
             "timezone": self.timezone,
-            "next": None if self.next_fire is None else f"{self.next_fire:%Y-%m-%dT%H:%M:%SZ}",
+            "next": None if self.next_fire is None else iso_seconds(self.next_fire),
             "paused": self.paused,
             "fields": {one.path: one.to_json() for one in self.fields},
             "by_hand": {one.path: one.new for one in self.by_hand},

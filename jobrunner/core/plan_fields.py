@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jobrunner.core.plan_masking import CHANGED, HIDDEN, looks_secret, masked
 from jobrunner.core.plan_times import moment_of, moved, times_of
+from jobrunner.core.wall_clock import iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -112,7 +113,7 @@ def effective(body: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     elif start is not None and start < now:
         del kept["StartDate"]
         if times is not None and times.period is not None:
-            kept["StartDate"] = _iso(moved(now, start, times.period))
+            kept["StartDate"] = iso_seconds(moved(now, start, times.period))
     return kept
 
 
@@ -134,10 +135,6 @@ def shown_fields(body: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     return tuple(
         FieldChange(path=_text(path), old=_shown(path, value), new=_shown(path, value)) for path, value in _fields(body)
     )
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _comparable(body: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from jobrunner.core.ecs_json import pascal, present
 from jobrunner.core.options import RunOptions, Trigger
 from jobrunner.core.request import IDENTITY_VARIABLES, RunIdentity, run_request
 from jobrunner.core.retry import SPOT_THEN_ON_DEMAND, policy_of
+from jobrunner.core.wall_clock import iso_seconds
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
@@ -244,4 +245,4 @@ def _execution(
 
 
 def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return None if moment is None else iso_seconds(moment)

@@ -85,3 +85,8 @@ def _change(zone: tzinfo, low: datetime, high: datetime) -> Change:
 
 def _ahead(at: datetime, zone: tzinfo) -> timedelta:
     return at.astimezone(zone).replace(tzinfo=None) - at.astimezone(UTC).replace(tzinfo=None)
+
+
+def iso_seconds(moment: datetime) -> str:
+    """Write a moment as EventBridge Scheduler writes a scheduled time: UTC, whole seconds, `Z`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -11,6 +11,7 @@ from jobrunner.core.outcome import iso
 from jobrunner.core.plan_times import times_of
 from jobrunner.core.request import RUN_ID_VARIABLE, SCHEDULED_TIME_VARIABLE
 from jobrunner.core.verdict import judge
+from jobrunner.core.wall_clock import iso_seconds
 from jobrunner.ops.parallel import THREADS, in_order
 from jobrunner.ops.patience import patiently
 from jobrunner.ops.pause import is_over
@@ -96,7 +97,7 @@ class ScheduleStatus:
             "state": self.state,
             "schedule": self.expression,
             "timezone": self.timezone,
-            "next": None if self.next is None else f"{self.next:%Y-%m-%dT%H:%M:%SZ}",
+            "next": None if self.next is None else iso_seconds(self.next),
             "last": None if self.last is None else self.last.to_json(),
         }
 

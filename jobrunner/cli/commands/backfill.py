@@ -277,12 +277,12 @@ def _run(invocation: Invocation, project: Project, asked: _Asked, fills: Sequenc
 
 def _say_again(invocation: Invocation, asked: _Asked, *, failed: bool) -> None:
     """Say what to type: it goes on where this one was."""
-    from jobrunner.core.backfill import time_text
+    from jobrunner.core.wall_clock import iso_seconds
 
     more = ["--parallel", str(asked.parallel)] if asked.parallel > 1 else []
     more += ["--fail-fast"] if asked.fail_fast else []
     more += ["--failed"] if failed or asked.failed else []
     again = invocation.command(
-        "backfill", asked.job, "--from", time_text(asked.start), "--to", time_text(asked.end), *more
+        "backfill", asked.job, "--from", iso_seconds(asked.start), "--to", iso_seconds(asked.end), *more
     )
     invocation.terminal.say(f"  again     {again}")

@@ -106,7 +106,7 @@ def command(
     if job is not None and timezone is not None:
         found = [replace(fire, local=fire.utc.astimezone(zone_of(timezone))) for fire in found]
     if invocation.json:
-        invocation.write_json(*map(_document, found))
+        invocation.write_json(*(fire.to_json() for fire in found))
     elif found:
         invocation.terminal.write(_table(found))
     if not found:
@@ -139,10 +139,6 @@ def _schedules_of(invocation: Invocation, job: str) -> tuple[Schedule, ...]:
     if spec.jitter is not None:
         invocation.note(f"each run starts at a random moment within {words.duration(spec.jitter)} of its time")
     return spec.schedule
-
-
-def _document(fire: Fire) -> dict[str, str | None]:
-    return {"utc": f"{fire.utc:%Y-%m-%dT%H:%M:%SZ}", "local": fire.local.isoformat(), "note": fire.note}
 
 
 def _table(found: Sequence[Fire]) -> str:

@@ -16,13 +16,13 @@ from jobrunner.core.backfill import (
     action_for,
     fire_times,
     key_at,
-    time_text,
 )
 from jobrunner.core.fires import Fire
 from jobrunner.core.naming import keyed_run_id
 from jobrunner.core.options import RunOptions, Trigger
 from jobrunner.core.outcome import Outcome, Verdict
 from jobrunner.core.spec import JobSpec, job_spec
+from jobrunner.core.wall_clock import iso_seconds
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_too_many_times_are_refused_with_where_to_split() -> None:
     assert MOST_FIRES == len(fire_times(every_minute, start, last))
     with pytest.raises(SpecError, match="fire over 5,000 times from 2026-11-01T00:00:00Z to 2199-") as caught:
         fire_times(every_minute, start, utc("2199-01-01"))
-    assert f"end the first part at {time_text(last)}" in str(caught.value.hint)
+    assert f"end the first part at {iso_seconds(last)}" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("bounds", [(utc("2026-11-01").replace(tzinfo=None), utc("2026-11-02"))] * 2)

@@ -24,6 +24,7 @@ MAX_PROBLEMS = 100
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TOO_DEEP = f"the document is nested more than {MAX_DEPTH} levels deep"
 # Escapes in double quotes can write what the file itself may not hold.
 _UNPASSABLE = re.compile("[\0\ud800-\udfff]")
 _TAGS = frozenset({"!"} | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "map", "seq")})
@@ -148,7 +149,7 @@ class _Builder:
         if event.tag is not None and event.tag not in _TAGS:
             self._refuse_tag(event, place)
         if len(self._stack) >= MAX_DEPTH:
-            self._stop(place, f"the document is nested more than {MAX_DEPTH} levels deep")
+            self._stop(place, _TOO_DEEP)
         self._remember(event.anchor, None)
         self._stack.append(_Open(place, event.anchor, is_map=isinstance(event, yaml.MappingStartEvent)))
 
@@ -222,6 +223,8 @@ def _merged(done: _Open) -> Node:
     return mapping(entries, done.place, keys)
 
 
+#: libyaml's own bound since 0.2.6, 1000 levels: its scanner looks ahead and meets it before the first event comes.
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 _HINTS = (
     ("mapping values are not allowed", "quote a text that contains ': ', and check the indentation"),
     ("scanning an alias", "quote a text that starts with '*', such as a cron expression"),
@@ -239,6 +242,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if mark is None:
         return Problem(f"this is not YAML: {' '.join(str(error).split())}", file=file)
     place = Place(file, mark.line + 1, mark.column + 1)
+    if getattr(error, "problem", None) == _LIBYAML_TOO_DEEP:
+        return place.problem(_TOO_DEEP)
     if _is_tab(text, mark):
         return place.problem("a tab cannot indent YAML; use spaces")
     sentence = ", ".join(filter(None, (getattr(error, "problem", None), _context(error, mark))))

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jobrunner.core.frozen import FrozenDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from jobrunner.core.billing_prices import Key, Price
     from jobrunner.core.deadline import Deadline
     from jobrunner.core.execution import Execution
+    from jobrunner.core.figures import Figures
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
+    from jobrunner.core.history import Entry, Note, Query, Source
+    from jobrunner.core.history_events import EventPage
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.record import RunRecord
     from jobrunner.core.request import RunRequest
@@ -249,6 +252,70 @@ class Logs(Protocol):
 
     def ensure_group(self, group: str, *, retention_days: int, tags: Mapping[str, str]) -> bool:
         """Create the log group if it does not exist, with its retention; tell whether it was created."""
+        ...
+
+
+class EventLog(Protocol):
+    """The log group into which a rule of EventBridge writes what happens to tasks and executions."""
+
+    def read(self, group: str, *, since: datetime | None, token: str | None = None) -> EventPage | None:
+        """Read a page of events, oldest first; None if there is no such log group.
+
+        Args:
+            group: The log group.
+            since: The log's time of the first one; None for all that it keeps.
+            token: Of the page before, asked for with the same `since`.
+        """
+        ...
+
+
+class History(Protocol):
+    """The runs of the past, as far as this machine has read them: a cache, which may be deleted at any time.
+
+    Raises `StoreError` only; safe from several threads and processes. A file that is damaged, or of a newer jobrunner,
+    is moved aside and made anew; `trouble` says so.
+
+    Attributes:
+        trouble: What was found and done, in one sentence; None when nothing was wrong.
+    """
+
+    trouble: str | None
+
+    def add(
+        self, source: Source, notes: Sequence[Note], *, group: str | None = None, to: datetime | None = None
+    ) -> int:
+        """Take notes in one transaction; give how many runs have changed. The same notes again change nothing.
+
+        Args:
+            source: Whose.
+            notes: In any order.
+            group: The log group that has been read for them.
+            to: How far; what is stored of that never goes back. With None that is left as it is.
+        """
+        ...
+
+    def read_to(self, source: Source, group: str) -> datetime | None:
+        """Say how far a log group has been read for a source; None when it has not."""
+        ...
+
+    def entries(self, query: Query) -> Sequence[Entry]:
+        """Give runs, the one that was due last first."""
+        ...
+
+    def named(self, prefix: str, *, limit: int) -> Sequence[Entry]:
+        """Give the runs, of all sources, whose id begins so, newest first; at most `limit`."""
+        ...
+
+    def by_task(self, task_arn: str) -> Entry | None:
+        """Give the run that a task belongs to."""
+        ...
+
+    def figures(self, query: Query) -> Iterator[Figures]:
+        """Give the figures of runs, in no order, without holding them all."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
         ...
 
 

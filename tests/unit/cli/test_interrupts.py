@@ -13,17 +13,9 @@ import pytest
 from jobrunner.cli.interrupts import Interrupts, Left
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from jobrunner.cli.terminal import Terminal
-
-
-@pytest.fixture(autouse=True)
-def _heard() -> Iterator[None]:
-    """The tests may themselves run under `nohup`, whose programs ignore SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
 
 
 class FakeRun:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit faults bench clean
+.PHONY: demo test lint types unit browser faults bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/jobrunner run hello
@@ -21,12 +21,23 @@ types: $(VENV)/.test-installed
 	$(BIN)/mypy tests/typing/api.py
 
 # Coverage is demanded of the pure rooms only: what the rest does is proven from outside.
-unit: $(VENV)/.test-installed
+unit: $(VENV)/.test-installed browser
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/unit
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore tests/unit --ignore tests/bench
+
+# The HTML report is tested in Debian's Chromium. Only root can install it: without it those tests are skipped, and say
+# so; where CI is `true` they fail.
+browser:
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } \
+		|| [ "$$CI" != true ]; \
+	else \
+		echo 'For the tests of the HTML report install chromium and chromedriver (Debian: chromium chromium-driver).'; \
+	fi
 
 # `unit` plays a few rounds of it: jobrunner is killed at random moments. JOBRUNNER_FAULT_SEED repeats what failed.
 faults: $(VENV)/.test-installed

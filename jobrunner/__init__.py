@@ -5,7 +5,7 @@ The architecture in one page. Imports point down only (import-linter holds it to
     edges       cli/   local/                     the command line; an AWS endpoint that executes tasks
     façade      runner.py   binding.py            `JobRunner`; it binds a `Connection` to the ports
     use cases   ops/                              start, observe, fleet, find, explain: core and ports, no boto3
-    adapters    aws/   document/   store/         boto3; YAML; SQLite: each knows `core` only
+    adapters    aws/  document/  store/  web/     boto3; YAML; SQLite; HTTP: each knows `core` only
     pure        core/                             no I/O, no clock
                 errors.py                         the exception tree
 
@@ -19,6 +19,11 @@ it ended, what it is billed, and whether the log is complete: an `Outcome`. `cor
 A schedule sends the same request (`core.schedule_request`): straight to RunTask, or to the state machine that keeps
 timeout, retries and overlap when nobody follows (`core.state_machine`, deployed by `deploy/`). `core.plan` compares
 what the files say with what is there; `ops.plan` and `ops.apply` read and change it.
+
+What has run is written by AWS into a log group (`deploy/history.yaml`). `ops.history` reads on in it;
+`core.history_events` makes notes of what it says, `store.history`, a cache, keeps them, and `core.history` makes one
+`Entry` of the notes of a run. `core.report` adds entries up, `core.missed` finds what should be among them and is not,
+`core.spend` holds them against a budget, `core.notification` says what somebody is told.
 
 Local is a connection, not a mode: `local.serve()` yields a `Connection` to an endpoint on 127.0.0.1 that really
 executes tasks, and nothing else in the code knows.
@@ -50,6 +55,9 @@ if TYPE_CHECKING:
     from jobrunner.core.events import Started as Started
     from jobrunner.core.events import VerdictKnown as VerdictKnown
     from jobrunner.core.events import Warning as Warning  # noqa: A004  the event, not the builtin
+    from jobrunner.core.history import Entry as Entry
+    from jobrunner.core.missed import Attendance as Attendance
+    from jobrunner.core.missed import Missed as Missed
     from jobrunner.core.naming import RunRef as RunRef
     from jobrunner.core.options import RunOptions as RunOptions
     from jobrunner.core.options import Trigger as Trigger
@@ -57,6 +65,8 @@ if TYPE_CHECKING:
     from jobrunner.core.outcome import Outcome as Outcome
     from jobrunner.core.outcome import Verdict as Verdict
     from jobrunner.core.plan import Plan as Plan
+    from jobrunner.core.report import Group as Group
+    from jobrunner.core.report import Report as Report
     from jobrunner.core.spec import JobSpec as JobSpec
     from jobrunner.core.spec import job_spec as job_spec
     from jobrunner.core.variations import RunEvent as RunEvent
@@ -66,6 +76,7 @@ if TYPE_CHECKING:
     from jobrunner.errors import AwsRefusedError as AwsRefusedError
     from jobrunner.errors import AwsThrottledError as AwsThrottledError
     from jobrunner.errors import AwsUnreachableError as AwsUnreachableError
+    from jobrunner.errors import BudgetError as BudgetError
     from jobrunner.errors import JobrunnerError as JobrunnerError
     from jobrunner.errors import LocalEndpointError as LocalEndpointError
     from jobrunner.errors import Problem as Problem
@@ -78,8 +89,11 @@ if TYPE_CHECKING:
     from jobrunner.ops.explain import Explanation as Explanation
     from jobrunner.ops.fleet import Fleet as Fleet
     from jobrunner.ops.handle import Run as Run
+    from jobrunner.ops.missed import Health as Health
     from jobrunner.ops.overview import ScheduleStatus as ScheduleStatus
+    from jobrunner.ops.past import Past as Past
     from jobrunner.ops.pause import Paused as Paused
+    from jobrunner.ops.report import Reported as Reported
     from jobrunner.runner import JobRunner as JobRunner
 
 #: Where each public name lives. Nothing is imported before it is used: `import jobrunner` and `jobrunner --help`
@@ -87,15 +101,20 @@ if TYPE_CHECKING:
 _HOMES = {
     "AmbiguousRunError": "errors",
     "Applied": "ops.apply",
+    "Attendance": "core.missed",
     "AwsError": "errors",
     "AwsRefusedError": "errors",
     "AwsThrottledError": "errors",
     "AwsUnreachableError": "errors",
+    "BudgetError": "errors",
     "Connection": "core.connection",
+    "Entry": "core.history",
     "Event": "core.events",
     "Explanation": "ops.explain",
     "Finished": "core.events",
     "Fleet": "ops.fleet",
+    "Group": "core.report",
+    "Health": "ops.missed",
     "JobRunner": "runner",
     "JobSpec": "core.spec",
     "JobrunnerError": "errors",
@@ -103,11 +122,15 @@ _HOMES = {
     "LogBatch": "core.events",
     "LogLine": "core.events",
     "LogReport": "core.outcome",
+    "Missed": "core.missed",
     "Outcome": "core.outcome",
+    "Past": "ops.past",
     "Paused": "ops.pause",
     "PhaseChanged": "core.events",
     "Plan": "core.plan",
     "Problem": "errors",
+    "Report": "core.report",
+    "Reported": "ops.report",
     "Retrying": "core.events",
     "Run": "ops.handle",
     "RunEvent": "core.variations",

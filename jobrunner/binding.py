@@ -52,7 +52,8 @@ def patient(connection: Connection, settings: Settings) -> Connection:
 def open_ports(settings: Settings, connection: Connection) -> Ports:
     """Bind the ports to AWS and to the store of this machine. boto3 is imported with the first call, not here."""
     from jobrunner.aws import open_gateways  # noqa: PLC0415  not before the spec is valid
-    from jobrunner.store import open_runs  # noqa: PLC0415
+    from jobrunner.store import open_history, open_runs, open_told  # noqa: PLC0415
+    from jobrunner.web.webhooks import HttpWebhooks  # noqa: PLC0415
 
     gateways = open_gateways(connection, audit_log_group=settings.audit_log_group)
     return Ports(
@@ -64,11 +65,16 @@ def open_ports(settings: Settings, connection: Connection) -> Ports:
         executions=gateways.executions,
         identity=gateways.identity,
         logs=gateways.logs,
+        events=gateways.events,
         runs=open_runs(Path(settings.state_dir).expanduser()),
+        history=open_history(Path(settings.state_dir).expanduser()),
         clock=SystemClock(),
         audit=gateways.audit,
         prices=_prices(Path(settings.state_dir).expanduser()),
-        release=gateways.clients.close,
+        topics=gateways.topics,
+        webhooks=HttpWebhooks(),
+        told=open_told(Path(settings.state_dir).expanduser()),
+        release=gateways.close,
     )
 
 

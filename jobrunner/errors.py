@@ -5,6 +5,7 @@ A failed *job* is not here: it is a value, an `Outcome`, and only `Outcome.raise
 
     JobrunnerError
     ├── SpecError               a document, a setting or an override is invalid: nothing was sent
+    ├── BudgetError             it would cost more than a budget allows, or nobody knows: nothing was sent
     ├── UnknownJobError         no job of that name
     ├── UnknownRunError         no run of that id, prefix or ARN
     ├── AmbiguousRunError       the prefix names several runs
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jobrunner.core.outcome import Outcome
+    from jobrunner.core.spend import Standing
 
 __all__ = [
     "AmbiguousRunError",
@@ -32,6 +34,7 @@ __all__ = [
     "AwsRefusedError",
     "AwsThrottledError",
     "AwsUnreachableError",
+    "BudgetError",
     "JobrunnerError",
     "LocalEndpointError",
     "Problem",
@@ -99,6 +102,20 @@ class SpecError(JobrunnerError):
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
         what = problems if isinstance(problems, str) else "\n".join(map(str, self.problems))
         super().__init__(what, where=where, hint=hint)
+
+
+class BudgetError(JobrunnerError):
+    """What was to be started or scheduled would cost more than a budget allows, or what it costs is not known.
+
+    Args:
+        what: A sentence for each budget.
+        exceeded: The budgets, each with what it was compared with.
+        hint: What would help.
+    """
+
+    def __init__(self, what: str, *, exceeded: Iterable[Standing], hint: str | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.exceeded: tuple[Standing, ...] = tuple(exceeded)
 
 
 class UnknownJobError(JobrunnerError):

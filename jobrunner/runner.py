@@ -34,23 +34,30 @@ from jobrunner.ops.stop import stop
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
 
     from jobrunner.core.connection import Connection
     from jobrunner.core.events import WatchEvent
+    from jobrunner.core.missed import Attendance
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
+    from jobrunner.core.parts import Notify
     from jobrunner.core.plan import Plan
     from jobrunner.core.settings import Settings
+    from jobrunner.core.spend import Standing
     from jobrunner.document import Project
     from jobrunner.ops.apply import Applied
     from jobrunner.ops.executions import Found
     from jobrunner.ops.explain import Explanation
     from jobrunner.ops.fleet import Fleet
+    from jobrunner.ops.missed import Health
+    from jobrunner.ops.notify import Telling
     from jobrunner.ops.overview import ScheduleStatus
+    from jobrunner.ops.past import Past
     from jobrunner.ops.pause import Paused
     from jobrunner.ops.ports import Ports
+    from jobrunner.ops.report import Reported
     from jobrunner.ops.scheduling import Scheduling
 
 __all__ = ["JobRunner", "Run"]
@@ -72,6 +79,8 @@ class JobRunner:
         self.project = project
         self._given_ports = ports
         self._lock = threading.Lock()
+        #: The jobs that were given as values, for whom they tell.
+        self._inline: dict[str, JobSpec] = {}
         if ports is not None:
             connection = ports.connection
         self.connection = connection or connection_of(project.settings)
@@ -112,7 +121,12 @@ class JobRunner:
         self.close()
 
     def close(self) -> None:
-        """Write out the audit trail, within a bounded time, and release the store. May be called twice."""
+        """Tell whom a job notifies, write out the audit trail, each within a bounded time, and release the store.
+
+        May be called twice.
+        """
+        if "_teller" in self.__dict__:
+            self._teller.close()
         if "_unrepeated" in self.__dict__:
             self._unrepeated.release()
         if "_bound" in self.__dict__:
@@ -122,6 +136,11 @@ class JobRunner:
     def audit_trouble(self) -> str | None:
         """What could not be written to the audit trail, in one sentence, once `close` has been called."""
         return self._bound.audit.trouble if "_bound" in self.__dict__ else None
+
+    @property
+    def untold(self) -> Sequence[str]:
+        """Whom a job notifies and who could not be told, in one sentence each; complete once `close` was called."""
+        return self._teller.troubles if "_teller" in self.__dict__ else ()
 
     def prepare(self, job: str | JobSpec, options: RunOptions | None = None) -> None:
         """Find everything that can be wrong with a run without asking AWS.
@@ -151,6 +170,7 @@ class JobRunner:
 
         Raises:
             SpecError: Something is wrong; nothing was sent.
+            BudgetError: It would exceed a budget, or nobody knows, and `over_budget` is not set; nothing was sent.
             UnknownJobError: The project has no such job.
             AwsError: AWS refused or did not answer. After `AwsUnreachableError` the task may run: `attach`.
             StoreError: The record could not be stored; nothing was sent.
@@ -167,10 +187,18 @@ class JobRunner:
         Whoever iterates or waits for the run launches it. For callers that must know the run, to stop it for
         instance, before ECS does.
         """
-        options = replace(options or RunOptions(), **changes)
-        begun = starting.Beginner(self._ports, self._spec(job), self.settings).begin(options)
+        options, spec = replace(options or RunOptions(), **changes), self._spec(job)
+        over = self._within_budget(spec, [options])
+        begun = starting.Beginner(self._ports, spec, self.settings).begin(options)
         manner = Manner(guard=self._guard, wait_bill=wait_bill)
-        return Run(self._ports, begun.record, manner=manner, fresh=begun.fresh)
+        return Run(
+            self._ports,
+            begun.record,
+            manner=manner,
+            fresh=begun.fresh,
+            over_budget=over,
+            telling=self._telling_of(spec),
+        )
 
     def run(self, job: str | JobSpec, options: RunOptions | None = None, **changes: Any) -> Outcome:
         """Start a run and wait for its end; see `start` and `Run.wait`."""
@@ -199,6 +227,8 @@ class JobRunner:
 
         Raises:
             SpecError: Something is wrong with one of them; nothing was sent.
+            BudgetError: All that are new together would exceed a budget, or nobody knows, and not each of them says
+                `over_budget`; nothing was sent.
             UnknownJobError: The project has no such job.
             ValueError: `parallel` is less than 1.
         """
@@ -208,6 +238,7 @@ class JobRunner:
         named = [one if isinstance(one, Variation) else Variation(label="", options=one) for one in variations]
         for one in named:
             check(spec, self.settings, one.options)
+        over = self._within_budget(spec, [one.options for one in named], checked=True)
         ports = self._many
         return open_fleet(
             ports,
@@ -217,6 +248,8 @@ class JobRunner:
             parallel=parallel,
             fail_fast=fail_fast,
             logs=logs,
+            over_budget=over,
+            telling=self._telling_of(spec),
             threads=self._given_ports is None,
         )
 
@@ -229,6 +262,7 @@ class JobRunner:
         parallel: int = 1,
         failed: bool = False,
         fail_fast: bool = False,
+        over_budget: bool = False,
     ) -> Fleet:
         """Prepare one run for each time at which a job's schedules fire from `start` on and before `end`, as `map`.
 
@@ -243,9 +277,11 @@ class JobRunner:
             parallel: How many are under way at once.
             failed: Whether what has failed, as far as this machine knows, is run again.
             fail_fast: Whether the first failure, a known one as well, stops the others.
+            over_budget: Whether they are started although that would go above a budget.
 
         Raises:
             SpecError: Something is wrong; or the job has no schedule, or fires too often, or nobody knows when.
+            BudgetError: As for `map`.
             UnknownJobError: The project has no such job.
             StoreError: What this machine knows cannot be read.
             ValueError: `parallel` is less than 1; or `start` or `end` has no time zone.
@@ -264,7 +300,8 @@ class JobRunner:
             failed=failed,
             where=where,
         )
-        return self.map(spec, [one.variation() for one in fills], parallel=parallel, fail_fast=fail_fast)
+        variations = [one.variation(over_budget=over_budget) for one in fills]
+        return self.map(spec, variations, parallel=parallel, fail_fast=fail_fast)
 
     def attach(self, name: str | RunRef, *, wait_bill: bool = True) -> Run:
         """Give the handle of a run, wherever it was started; it may be over.
@@ -289,7 +326,7 @@ class JobRunner:
 
         One that waits for its next attempt ends here; of a scheduled run, the state machine launches no more.
         """
-        return stop(self._ports, self.settings, lambda: self.attach(name), reason)
+        return stop(self._ports, self.settings, lambda: self.attach(name), reason, self._telling)
 
     def explain(self, name: str | RunRef, *, log: bool = True) -> Explanation:
         """Say why a run ended as it did, with the evidence and what to do; of one that runs, where it is.
@@ -348,9 +385,13 @@ class JobRunner:
             self._spec(job)
         return self._scheduling.plan(jobs=jobs, prune=prune, adopt=adopt)
 
-    def apply(self, plan: Plan) -> Iterator[Applied]:
-        """Carry out a plan; see `ops.apply.apply_plan`. Nothing is done before it is iterated."""
-        return self._scheduling.apply(plan)
+    def apply(self, plan: Plan, *, over_budget: bool = False) -> Iterator[Applied]:
+        """Carry out a plan; see `ops.apply.apply_plan`. Nothing is done before it is iterated.
+
+        Raises:
+            BudgetError: At once, unless `over_budget`: what it schedules exceeds a budget, or nobody knows.
+        """
+        return self._scheduling.apply(plan, over_budget=over_budget)
 
     def removal(self) -> Plan:
         """Plan to delete every schedule that jobrunner has made for this project and stage."""
@@ -376,16 +417,112 @@ class JobRunner:
         """List the schedules of this project and stage, or of these jobs, each with its next fire and its last run."""
         return self._scheduling.overview(jobs or None)
 
+    def history(
+        self,
+        job: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        verdict: str | Iterable[str] | None = None,
+        trigger: str | None = None,
+        limit: int | None = 50,
+        sync: bool = True,
+    ) -> Past:
+        """Give past runs of this project and stage, newest first, whoever started them; see `ops.past.history`."""
+        from jobrunner.ops.past import history  # noqa: PLC0415  few ask
+
+        return history(
+            self._ports,
+            self.settings,
+            job=job,
+            since=since,
+            until=until,
+            verdict=verdict,
+            trigger=trigger,
+            limit=limit,
+            sync=sync,
+        )
+
+    def missed(
+        self,
+        *jobs: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        grace: timedelta | None = None,
+    ) -> Sequence[Attendance]:
+        """Say which fires of the schedules at AWS nothing has come of, job by job; see `ops.missed.attendances`."""
+        from jobrunner.ops.missed import attendances  # noqa: PLC0415  few ask
+
+        only, threads = jobs or None, self._threads
+        return attendances(
+            self._ports, self.settings, jobs=only, since=since, until=until, grace=grace, threads=threads
+        )
+
+    def checkup(
+        self,
+        *jobs: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        grace: timedelta | None = None,
+    ) -> Sequence[Health]:
+        """Say how each job is: what was missed, and how its last run has ended; see `ops.missed.checkup`."""
+        from jobrunner.ops.missed import checkup  # noqa: PLC0415  few ask
+
+        only, threads = jobs or None, self._threads
+        return checkup(self._ports, self.settings, jobs=only, since=since, until=until, grace=grace, threads=threads)
+
+    def tell(self, found: Sequence[Health], *, since: datetime) -> int:
+        """Tell whom the jobs notify of what `checkup` has found; see `ops.missed.tell`."""
+        from jobrunner.ops.missed import tell  # noqa: PLC0415  few ask
+
+        return tell(self._ports, self.settings, self._telling, found, since=since)
+
+    def report(
+        self,
+        job: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: str = "job",
+        timezone: str = "UTC",
+        newest: int = 0,
+        sync: bool = True,
+    ) -> Reported:
+        """Add up past runs of this project and stage: how they ended, how long they took, what they cost.
+
+        Args:
+            job: Only runs of this job; the project may not have it any more.
+            since: Only runs that were due then or later; timezone-aware.
+            until: Only runs that were due before then.
+            by: `job`, `day`, `month`, `stage` (then of all stages that this machine has read), `trigger`, `tag` or
+                `tag:KEY`: the tags that the jobs which are loaded have now.
+            timezone: Whose days and months, by IANA's name.
+            newest: So many runs one by one, the newest, and the figures of all; 0 for neither.
+            sync: Whether AWS is asked for what has happened since it was asked last; that it does not answer is no
+                error, and is in `Reported.synced`.
+
+        Raises:
+            ValueError: One of them makes no sense.
+            StoreError: What this machine has read cannot be read again.
+        """
+        from jobrunner.core.report import parse_grouping  # noqa: PLC0415  few ask
+        from jobrunner.ops.report import Asked, report  # noqa: PLC0415
+
+        asked = Asked(job=job, since=since, until=until, by=parse_grouping(by), timezone=timezone, newest=newest)
+        return report(self._ports, self.settings, self.project.jobs, asked, sync=sync)
+
     def _find(self, name: str | RunRef) -> Found:
         return find(self._ports, self.settings, name)
 
     def _handle(self, found: Found, manner: Manner) -> Run:
         record = settle_launch(self._ports, found.record)
         sequel = Sequel(self._ports, self.settings) if record.scheduled else None
-        return Run(self._ports, record, manner=manner, sequel=sequel, trouble=found.trouble)
+        trouble, telling = found.trouble, self._telling
+        return Run(self._ports, record, manner=manner, sequel=sequel, trouble=trouble, telling=telling)
 
     def _spec(self, job: str | JobSpec) -> JobSpec:
         if isinstance(job, JobSpec):
+            self._inline[job.name] = job
             return job
         spec = self.project.jobs.get(job)
         if spec is None:
@@ -393,6 +530,40 @@ class JobRunner:
 
             raise unknown_job(job, self.project.directory / self.project.settings.jobs)
         return spec
+
+    def _within_budget(
+        self, spec: JobSpec, starts: Sequence[RunOptions], *, checked: bool = False
+    ) -> tuple[Standing, ...]:
+        if spec.budget is None and self.settings.budget is None:
+            return ()
+        from jobrunner.ops.spend import check_starts  # noqa: PLC0415  history, which few starts need
+
+        for one in () if checked else starts:
+            check(spec, self.settings, one)
+        return check_starts(self._ports, spec, self.settings, starts)
+
+    @property
+    def _telling(self) -> Telling:
+        with self._lock:
+            return self._teller
+
+    def _telling_of(self, spec: JobSpec) -> Telling | None:
+        return None if spec.notify is None else self._telling
+
+    @cached_property
+    def _teller(self) -> Telling:
+        from jobrunner.ops.notify import Telling  # noqa: PLC0415  few jobs tell anybody
+
+        return Telling(self._bound, self.settings, self._notify_of, threaded=self._given_ports is None)
+
+    def _notify_of(self, job: str) -> Notify | None:
+        """Give whom a job tells, also one that was not loaded: `attach` knows its run before its job."""
+        known = self._inline.get(job) or self.project.jobs.get(job)
+        if known is None and self.project.partial:
+            from jobrunner.document import load_project  # noqa: PLC0415  YAML only when a project is read
+
+            known = load_project(self.project.directory, stage=self.settings.stage, jobs=[job]).jobs[job]
+        return None if known is None else known.notify
 
     def _looking(self, launches: Launches, *, wait_bill: bool = True) -> Manner:
         return Manner(guard=self._guard, wait_bill=wait_bill, launches=launches)
@@ -409,6 +580,11 @@ class JobRunner:
             partial=self.project.partial,
             threaded=threaded,
         )
+
+    @property
+    def _threads(self) -> int | None:
+        """How many calls may be made at once; None for as many as AWS allows."""
+        return None if self._given_ports is None else 1
 
     @property
     def _guard(self) -> Guard:

@@ -163,6 +163,7 @@ def job_documents(draw: st.DrawFn) -> dict[str, Any]:
                 "jitter": st.integers(1, 1440).map(lambda minutes: f"{minutes}m"),
                 "paused": st.sampled_from(["true", "no"]),
                 "log_group": st.just("/team/jobs"),
+                "budget": st.sampled_from(["25 USD", "$25", "25", "0.50", "0.000001usd"]),
                 "notify": st.just({"on": ["failure"], "webhook": "https://example.com/hook"}),
             },
         )

@@ -1,8 +1,8 @@
 """AWS behind the ports of `core.ports`: the only package that imports boto3 and botocore.
 
-`connection` makes clients, `tasks`, `definitions`, `deadlines`, `schedules`, `executions`, `identity`, `logs`, `prices`
-and `audit` are the gateways, `wire` turns documents into values, `faults` is the one table of errors, `raw_json` makes
-the frequent answers fast to read.
+`connection` makes clients, `tasks`, `definitions`, `deadlines`, `schedules`, `executions`, `identity`, `logs`,
+`event_log`, `topics`, `prices` and `audit` are the gateways, `wire` turns documents into values, `faults` is the one
+table of errors, `raw_json` makes the frequent answers fast to read.
 Importing any of them imports nothing of boto3: that happens with the first call.
 """
 
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from jobrunner.aws.connection import ATTEMPTS, Clients, open_clients
 from jobrunner.aws.deadlines import SchedulerDeadlines
 from jobrunner.aws.definitions import EcsDefinitions
+from jobrunner.aws.event_log import CloudWatchEventLog
 from jobrunner.aws.executions import SfnExecutions
 from jobrunner.aws.identity import StsIdentity
 from jobrunner.aws.logs import CloudWatchLogs
 from jobrunner.aws.schedules import SchedulerSchedules
 from jobrunner.aws.tasks import EcsTasks
+from jobrunner.aws.topics import SnsTopics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +47,7 @@ class Gateways:
 
     Attributes:
         audit: Writes nothing when there is no audit log group; `audit.trouble` says afterwards what went wrong.
-        clients: What the others share; `close()` closes the kept connections.
+        clients: What the others share.
     """
 
     tasks: EcsTasks
@@ -55,8 +57,15 @@ class Gateways:
     executions: SfnExecutions
     identity: StsIdentity
     logs: CloudWatchLogs
+    events: CloudWatchEventLog
+    topics: SnsTopics
     audit: WatchtowerAudit | NoAudit
     clients: Clients
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self.clients.close()
+        self.topics.close()
 
 
 def open_gateways(connection: Connection, *, audit_log_group: str | None = None, attempts: int = ATTEMPTS) -> Gateways:
@@ -76,6 +85,8 @@ def open_gateways(connection: Connection, *, audit_log_group: str | None = None,
         executions=SfnExecutions(clients),
         identity=StsIdentity(clients),
         logs=CloudWatchLogs(clients),
+        events=CloudWatchEventLog(clients),
+        topics=SnsTopics(connection),
         audit=_audit(clients, audit_log_group) if audit_log_group else NoAudit(),
         clients=clients,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.aws import faults
@@ -13,6 +14,8 @@ from jobrunner.errors import AwsError, AwsRefusedError, AwsUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_logs.type_defs import LogGroupTypeDef
 
     from jobrunner.aws.connection import Clients
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
@@ -77,7 +80,7 @@ class CloudWatchLogs:
         if not (isinstance(answer, StreamAbsent) and answer.group_absent):
             return answer
         try:
-            return StreamAbsent(group_absent=self._class_of(group) is None)
+            return StreamAbsent(group_absent=class_of(self._clients, group) is None)
         except AwsError:
             return answer
 
@@ -90,9 +93,9 @@ class CloudWatchLogs:
             AwsRefusedError: Also for a group of the class INFREQUENT_ACCESS or DELIVERY, whose logs
                 GetLogEvents does not give.
         """
-        kind = self._class_of(group)
+        kind = class_of(self._clients, group)
         if kind is not None:
-            _check_class(group, kind)
+            check_class(group, kind, reader="GetLogEvents")
             return False
         client = self._clients.logs()
         request: dict[str, Any] = {"logGroupName": group, **({"tags": dict(tags)} if tags else {})}
@@ -108,15 +111,44 @@ class CloudWatchLogs:
             client.put_retention_policy(logGroupName=group, retentionInDays=retention_days)
         return True
 
-    def _class_of(self, group: str) -> str | None:
-        """Give the class of a log group, or None if there is none of that name."""
-        with faults.translated("logs:DescribeLogGroups", f"look for the log group {group}"):
-            pages = self._clients.logs().get_paginator("describe_log_groups")
-            for page in pages.paginate(logGroupNamePrefix=group):
-                for one in page.get("logGroups") or ():
-                    if one.get("logGroupName") == group:
-                        return str(one.get("logGroupClass") or "STANDARD")
-        return None
+    def kept_since(self, group: str, now: datetime) -> datetime | None:
+        """Say since when a log group has kept what was written; see `ports.Logs.kept_since`."""
+        found = _described(self._clients, group)
+        if found is None:
+            return None
+        made = datetime.fromtimestamp((found.get("creationTime") or 0) / 1000, UTC)
+        days = found.get("retentionInDays")
+        return made if days is None else max(made, now - timedelta(days=days))
+
+
+def class_of(clients: Clients, group: str) -> str | None:
+    """Give the class of a log group, or None if there is none of that name."""
+    found = _described(clients, group)
+    return None if found is None else str(found.get("logGroupClass") or "STANDARD")
+
+
+def _described(clients: Clients, group: str) -> LogGroupTypeDef | None:
+    with faults.translated("logs:DescribeLogGroups", f"look for the log group {group}"):
+        pages = clients.logs().get_paginator("describe_log_groups")
+        for page in pages.paginate(logGroupNamePrefix=group):
+            for one in page.get("logGroups") or ():
+                if one.get("logGroupName") == group:
+                    return one
+    return None
+
+
+def check_class(group: str, kind: str, *, reader: str) -> None:
+    """Make sure that a log group is of the class that can be read.
+
+    Raises:
+        AwsRefusedError: It is of the class INFREQUENT_ACCESS or DELIVERY.
+    """
+    if kind != "STANDARD":
+        raise AwsRefusedError(
+            f"the log group {group} has the class {kind}, and its logs cannot be read with {reader}",
+            where="logs:DescribeLogGroups",
+            hint="Use a log group of the class STANDARD: a group's class cannot be changed.",
+        )
 
 
 def _page_of_body(body: bytes) -> ReadResult:
@@ -162,12 +194,3 @@ def _unread(error: Exception, *, group: str) -> ReadResult | None:
     if isinstance(ours, AwsRefusedError):
         return Unreadable(reason=ours.what)
     return ReadLater(reason=ours.what, silent=isinstance(ours, AwsUnreachableError))
-
-
-def _check_class(group: str, kind: str) -> None:
-    if kind != "STANDARD":
-        raise AwsRefusedError(
-            f"the log group {group} has the class {kind}, and its logs cannot be read with GetLogEvents",
-            where="logs:DescribeLogGroups",
-            hint="Use a log group of the class STANDARD: a group's class cannot be changed.",
-        )

@@ -1,4 +1,4 @@
-"""The two answers that are read often, as JSON.
+"""The answers that are read often, as JSON.
 
 botocore turns an answer into Python values shape by shape, several µs of CPU for a log event: that limits every
 boto3-based log reader. `before-parse` is botocore's own event for taking over (it does so itself for S3 and
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _KEY = "JobrunnerBody"
 _JSON = ("application/x-amz-json", "application/json")
-_OPERATIONS = {"ecs": ("DescribeTasks",), "logs": ("GetLogEvents",)}
+_OPERATIONS = {"ecs": ("DescribeTasks",), "logs": ("GetLogEvents", "FilterLogEvents")}
 
 
 def keep_bodies(client: BaseClient) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.aws import faults, schedule_groups
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.type_defs import ScheduleSummaryTypeDef
 
     from jobrunner.aws.connection import Clients
 
@@ -62,16 +63,26 @@ class SchedulerSchedules:
 
     def names(self, group: str) -> Sequence[str]:
         """List the schedules of a group, page after page; see `ports.Schedules.names`."""
-        found: list[str] = []
+        return sorted(one["Name"] for one in self._listed(group))
+
+    def written(self, group: str) -> Mapping[str, datetime]:
+        """Say when schedules were last written; see `ports.Schedules.written`."""
+        dates = (
+            (one["Name"], one.get("LastModificationDate") or one.get("CreationDate")) for one in self._listed(group)
+        )
+        return {name: at.astimezone(UTC) for name, at in dates if at is not None}
+
+    def _listed(self, group: str) -> Sequence[ScheduleSummaryTypeDef]:
+        found: list[ScheduleSummaryTypeDef] = []
         with faults.translated("scheduler:ListSchedules", f"list the schedules of the group {group}"):
             try:
                 for page in self._client().get_paginator("list_schedules").paginate(GroupName=group):
-                    found += [one["Name"] for one in page.get("Schedules") or ()]
+                    found += page.get("Schedules") or ()
             except Exception as error:
                 if faults.answered(error, NOT_FOUND):
                     return []
                 raise
-        return sorted(found)
+        return found
 
     def get(self, group: str, name: str) -> Mapping[str, Any] | None:
         """Give a schedule; see `ports.Schedules.get`."""

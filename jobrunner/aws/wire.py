@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.core.definition import HASH_TAG
 from jobrunner.core.lifecycle import STOPPED, ContainerSnapshot, TaskSnapshot
+from jobrunner.core.naming import MAIN_CONTAINER
 from jobrunner.core.ports import Definition, Launch, PlacementFailure
+from jobrunner.core.request import RUN_ID_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,13 +35,13 @@ def task_snapshot(task: Mapping[str, Any]) -> TaskSnapshot:
         task_arn=task["taskArn"],
         last_status=_text(task, "lastStatus"),
         desired_status=_text(task, "desiredStatus"),
-        created_at=_time(task, "createdAt"),
-        pull_started_at=_time(task, "pullStartedAt"),
-        pull_stopped_at=_time(task, "pullStoppedAt"),
-        started_at=_time(task, "startedAt"),
-        stopping_at=_time(task, "stoppingAt"),
-        execution_stopped_at=_time(task, "executionStoppedAt"),
-        stopped_at=_time(task, "stoppedAt"),
+        created_at=time_of(task, "createdAt"),
+        pull_started_at=time_of(task, "pullStartedAt"),
+        pull_stopped_at=time_of(task, "pullStoppedAt"),
+        started_at=time_of(task, "startedAt"),
+        stopping_at=time_of(task, "stoppingAt"),
+        execution_stopped_at=time_of(task, "executionStoppedAt"),
+        stopped_at=time_of(task, "stoppedAt"),
         stop_code=_text(task, "stopCode"),
         stopped_reason=_text(task, "stoppedReason"),
         containers=_containers(task),
@@ -52,6 +54,8 @@ def task_snapshot(task: Mapping[str, Any]) -> TaskSnapshot:
         operating_system=_operating_system(task),
         launch_type=_text(task, "launchType"),
         capacity_provider=_text(task, "capacityProviderName"),
+        group=_text(task, "group"),
+        main=_main(task),
         environment=MappingProxyType(_own_environment(task)),
     )
 
@@ -137,6 +141,18 @@ def _own_environment(task: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _main(task: Mapping[str, Any]) -> str | None:
+    """Give the container that jobrunner's overrides are for: sidecars know the run as well, and come after it."""
+    containers = (task.get("overrides") or {}).get("containerOverrides") or ()
+    names = [
+        container["name"]
+        for container in containers
+        if container.get("name")
+        and any(pair.get("name") == RUN_ID_VARIABLE for pair in container.get("environment") or ())
+    ]
+    return MAIN_CONTAINER if MAIN_CONTAINER in names else next(iter(names), None)
+
+
 def _text(document: Mapping[str, Any], key: str) -> str | None:
     """Give a text; moto and others say "" where ECS leaves the field out."""
     return document.get(key) or None
@@ -149,15 +165,20 @@ def _number(value: Any) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
-def _time(document: Mapping[str, Any], key: str) -> datetime | None:
+def time_of(document: Mapping[str, Any], key: str) -> datetime | None:
+    """Read a time, however it is written; None when there is none, or none that can be read."""
     value = document.get(key)
+    try:
+        return _moment(value)
+    except (ValueError, OverflowError, OSError):
+        return None  # a time that cannot be read is a time that is not known
+
+
+def _moment(value: object) -> datetime | None:
     if isinstance(value, (int, float)):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None  # a time that cannot be read is a time that is not known
+        value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         return None
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -29,9 +29,9 @@ _ITEMS: Final = {
 }
 _BASES: Final = {
     Basis.GIVEN: "as given",
-    Basis.HISTORY: "the median of its past runs",
+    Basis.HISTORY: "the median of {runs} in the last 90 days, billed with all attempts",
     Basis.TIMEOUT: "its timeout, the longest that an attempt takes",
-    Basis.MINIMUM: "the least that is billed: it has no timeout, and no --duration says more",
+    Basis.MINIMUM: "the least that is billed: no past run, no timeout and no --duration says more",
 }
 _CAPACITIES: Final = {"spot": "on Spot", "on-demand": "on demand"}
 
@@ -69,7 +69,8 @@ def missing(found: Estimate, table: PriceTable, *, refresh: str) -> Iterator[str
 
 def _duration(duration: Duration) -> str:
     billed = "" if duration.billed == duration.seconds else f", billed as {duration.billed} s, the minimum"
-    return f"{format_duration(duration.seconds)}, {_BASES[duration.basis]}{billed}"
+    basis = _BASES[duration.basis].format(runs=words.counted(duration.past_runs, "past run"))
+    return f"{format_duration(duration.seconds)}, {basis}{billed}"
 
 
 def _line(line: Line) -> str:

@@ -21,7 +21,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 #: As terraform's -detailed-exitcode, which has 2 for it.
 CHANGES: Final = 3
-#: EX_DATAERR of sysexits.h: a document, a setting or a name is wrong; nothing was sent.
+#: EX_DATAERR of sysexits.h: a document, a setting or a name is wrong, or a budget is exceeded; nothing was sent.
 INVALID: Final = 65
 #: EX_UNAVAILABLE: AWS, the local endpoint or the run store cannot be used.
 UNAVAILABLE: Final = 69
@@ -44,6 +44,7 @@ _LARGEST: Final = 255
 
 _OF_ERRORS: Final[tuple[tuple[type[errors.JobrunnerError], int], ...]] = (
     (errors.SpecError, INVALID),
+    (errors.BudgetError, INVALID),
     (errors.UnknownJobError, INVALID),
     (errors.UnknownRunError, INVALID),
     (errors.AmbiguousRunError, INVALID),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobrunner.cli import exits
 from jobrunner.cli.terminal import OutputLostError
-from jobrunner.errors import JobrunnerError, SpecError
+from jobrunner.errors import BudgetError, JobrunnerError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,8 @@ def report(error: JobrunnerError | OutputLostError, invocation: Invocation) -> i
     for line in error_lines(error):
         invocation.terminal.say(line)
     problems = {"problems": problems_json(error.problems)} if isinstance(error, SpecError) and error.problems else {}
-    _json(invocation, error.what, where=error.where, hint=error.hint, **problems)
+    budgets = {"budgets": [one.to_json() for one in error.exceeded]} if isinstance(error, BudgetError) else {}
+    _json(invocation, error.what, where=error.where, hint=error.hint, **problems, **budgets)
     return exits.of_error(error)
 
 
@@ -41,6 +42,9 @@ def error_lines(error: JobrunnerError) -> list[str]:
         lines = [*map(str, error.problems), f"error: {count} problem{'s' * (count != 1)}; nothing was sent to AWS"]
     else:
         lines = [f"error: {error.what}"]
+    if isinstance(error, BudgetError):
+        first, *more = error.what.splitlines()  # one for each budget
+        lines = [f"error: {first}", *(f"  and: {line}" for line in more)]
     lines += [f"  at: {error.where}"] if error.where else []
     return lines + ([f"  hint: {error.hint}"] if error.hint else [])
 

@@ -23,7 +23,7 @@ class Invocation:
         project: The directory that was named, or None.
         stage: The stage that was named, or None.
         local: Whether `--local` was given.
-        output: `text` or `json`.
+        output: `text` or `json`; or `table`, which is text, or `csv`, of a command that writes it.
     """
 
     project: str | None = None
@@ -36,6 +36,11 @@ class Invocation:
     def json(self) -> bool:
         """Whether stdout is JSON lines."""
         return self.output == "json"
+
+    @property
+    def csv(self) -> bool:
+        """Whether stdout is CSV."""
+        return self.output == "csv"
 
     @property
     def stage_named(self) -> str | None:

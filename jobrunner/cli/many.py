@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from click import UsageError
 
-from jobrunner.cli import collector, exits, words
+from jobrunner.cli import budgets, collector, exits, words
 from jobrunner.cli.board import Board, Failed, change
 from jobrunner.cli.harmless import harmless
 from jobrunner.cli.interrupts import Interrupts, Left
@@ -123,6 +123,7 @@ def run(invocation: Invocation, group: Group, *, on_interrupt: str | None) -> in
 
 def follow_all(invocation: Invocation, session: Session, job: str, fleet: Fleet, *, on_interrupt: str | None) -> int:
     """Show many runs until all have ended; give the exit code, and raise as `run`."""
+    budgets.going_on(invocation, fleet.over_budget)
     view = _View(invocation, session, job, fleet)
     mode = on_interrupt or session.runner.settings.on_interrupt
     with Interrupts(invocation.terminal, mode, said="stopping all tasks") as interrupts:

@@ -24,7 +24,16 @@ MOST_RUNS = 5_000
 
 def shared(function: F) -> F:
     """Add the options that every command takes; they may stand before the command as well."""
-    for option in reversed(_SHARED):
+    return _sharing(function, _output("Text, or JSON lines on stdout.", "text", "json"))
+
+
+def shared_and_csv(function: F) -> F:
+    """As `shared`, of a command that also writes CSV; `table` is another word for text."""
+    return _sharing(function, _output("A table, CSV, or JSON on stdout.", "text", "table", "csv", "json"))
+
+
+def _sharing(function: F, output: Callable[[F], F]) -> F:
+    for option in reversed((*_SHARED, output)):
         function = option(function)
     return function
 
@@ -49,8 +58,11 @@ _SHARED = (
     ),
     _shared_option("--stage", metavar="NAME", help="The stage of jobrunner.yaml to use."),
     _shared_option("--project", metavar="DIR", help="The project's directory. [default: here, or the nearest above]"),
-    _shared_option("--output", type=click.Choice(["text", "json"]), help="Text, or JSON lines on stdout."),
 )
+
+
+def _output(said: str, *choices: str) -> Callable[[F], F]:
+    return _shared_option("--output", type=click.Choice(choices), help=said)
 
 
 class Arguments(click.Command):
@@ -261,6 +273,12 @@ _MANY = (
 )
 
 
+over_budget_option = click.option(
+    "--over-budget",
+    is_flag=True,
+    help="Go on although a budget is exceeded, or what it costs is not known.",
+)
+
 no_wait_bill_option = click.option(
     "--no-wait-bill",
     is_flag=True,
@@ -293,6 +311,7 @@ def options_of(ctx: click.Context, given: Mapping[str, Any]) -> RunOptions:
         scheduled_time=given["scheduled_time"],
         key=given["key"],
         trigger=Trigger.MANUAL,
+        over_budget=given.get("over_budget", False),
     )
 
 

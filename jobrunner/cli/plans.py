@@ -82,6 +82,9 @@ def month(before: Month | None, after: Month, *, local: bool) -> str | None:
     if (said := _money(after)) is None:
         return f"What it costs a month is not known{changed}: {runs} in 30 days."
     said = f"Nothing on the local endpoint; on Fargate {said}" if local else f"{said[0].upper()}{said[1:]}"
+    if after.expected is not None:
+        past = words.counted(after.past_runs, "past run")
+        return f"{said} a month{changed}: an estimate for {runs} in 30 days by the median of {past}{_bounds(after)}."
     unlimited = "" if after.most is not None else "; without a timeout on every job there is no upper limit"
     return f"{said} a month{changed}: an estimate for {runs} in 30 days{unlimited}."
 
@@ -143,6 +146,8 @@ def _money(month: Month) -> str | None:
     least, most = month.least, month.most
     if least is None:
         return None
+    if month.expected is not None:
+        return f"less than {_usd(_CENT)}" if month.expected < _CENT else f"about {_usd(month.expected)}"
     if most is None:
         return f"at least {_usd(least)}"
     if most < _CENT:
@@ -150,6 +155,14 @@ def _money(month: Month) -> str | None:
     if least < _CENT:
         return f"up to about {_usd(most)}"
     return f"about {_usd(least)}" if _usd(least) == _usd(most) else f"about {_usd(least)} to {_usd(most)}"
+
+
+def _bounds(month: Month) -> str:
+    """Give `; between $1.20 and $14.00`, `; at least $1.20`; nothing where that is less than a cent."""
+    least, most = month.least, month.most
+    if least is not None and most is not None and most >= _CENT:
+        return f"; between {_usd(least)} and {_usd(most)}"
+    return f"; at least {_usd(least)}" if least is not None and most is None and least >= _CENT else ""
 
 
 def _usd(amount: Decimal) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.binding import connection_of, patient
+from jobrunner.cli.harmless import harmless_line
 from jobrunner.core import local_stage, naming
 from jobrunner.core.connection import Connection
 from jobrunner.document import load_project
@@ -119,7 +120,7 @@ def on_runs(invocation: Invocation, project: Project, job: str, options: Sequenc
     """The same, of a project that is loaded."""
     settings = project.settings
     anywhere = Connection(region=settings.region or local_stage.REGION)
-    connection = anywhere if settings.is_local else _elsewhere(settings)
+    connection = anywhere if settings.is_local else connection_elsewhere(settings)
     checker = JobRunner(project, connection=connection)
     for one in options:
         checker.prepare(job, one)
@@ -137,8 +138,8 @@ def on_runs(invocation: Invocation, project: Project, job: str, options: Sequenc
 def place_of_runs(project: Project) -> Connection | None:
     """Say where runs that are started now would be, and start nothing; None for an endpoint that is still to start."""
     if not project.settings.is_local:
-        return _elsewhere(project.settings)
-    info = _serving(project)
+        return connection_elsewhere(project.settings)
+    info = serving_endpoint(project)
     return None if info is None else connection_for(info)
 
 
@@ -172,24 +173,26 @@ def on_schedules(invocation: Invocation, project: Project) -> Iterator[Session]:
                 lasting = f"`{invocation.command('local')}` starts one that stays"
                 invocation.note(f"local endpoint: it and its schedules end with this command; {lasting}")
         else:
-            connection = _elsewhere(settings)
+            connection = connection_elsewhere(settings)
         runner = stack.enter_context(_opened(invocation, project, connection))
         yield Session(runner=runner, _owned=owned)
 
 
 @contextmanager
 def _opened(invocation: Invocation, project: Project, connection: Connection) -> Iterator[JobRunner]:
-    """Give a façade; say at its end what could not be written to the audit trail."""
+    """Give a façade; say at its end who could not be told, and what could not be written to the audit trail."""
     runner = JobRunner(project, connection=connection)
     try:
         yield runner
     finally:
         runner.close()
+        for trouble in runner.untold:
+            invocation.note(f"warning: {harmless_line(trouble)}")
         if runner.audit_trouble is not None:
             invocation.note(f"warning: {runner.audit_trouble}")
 
 
-def _elsewhere(settings: Settings) -> Connection:
+def connection_elsewhere(settings: Settings) -> Connection:
     """Give the connection of a stage that is not local; of a local endpoint named by its URL, all that is known.
 
     `eval "$(jobrunner local --exports)"` points every stage at it, and its logs need no time to settle.
@@ -210,7 +213,7 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
 
     settings = project.settings
     state_dir = usable(Path(settings.state_dir))
-    if (serving := _serving(project)) is not None:
+    if (serving := serving_endpoint(project)) is not None:
         return serving, None
     owned = start_owned(
         state_dir,
@@ -223,7 +226,8 @@ def _local_endpoint(project: Project, stack: ExitStack) -> tuple[EndpointInfo, O
     return owned.info, owned
 
 
-def _serving(project: Project) -> EndpointInfo | None:
+def serving_endpoint(project: Project) -> EndpointInfo | None:
+    """Give the living endpoint that serves the project's directory, or that the environment names; or None."""
     exported = os.environ.get("AWS_ENDPOINT_URL")
     workdir = project.directory.absolute()
     for info in endpoints(Path(project.settings.state_dir)):
@@ -258,7 +262,7 @@ def to_find(invocation: Invocation, name: str) -> Iterator[Session]:
         LocalEndpointError: The run was on a local endpoint that has gone, and its end is not known.
     """
     project = load(invocation)
-    record = recorded(Path(project.settings.state_dir), name)
+    record = recorded(Path(project.settings.state_dir), name) or read_before(project.settings, name)
     if record is not None and not _meant(record, name, project.settings, invocation.stage_named):
         record = None
     # A run is found on its own stage, unless another one is named: somebody named that one when it was started.
@@ -286,6 +290,19 @@ def recorded(state_dir: Path, name: str) -> RunRecord | None:
         runs.close()
 
 
+def read_before(settings: Settings, name: str) -> RunRecord | None:
+    """Give the record of a run from what this machine has read of history, if the name is clear and it is there."""
+    from jobrunner.ops.from_history import entries_named, record_of_entry
+    from jobrunner.store import open_history
+
+    history = open_history(Path(settings.state_dir))
+    try:
+        found = entries_named(history, settings, name, place=None)
+        return record_of_entry(found[0], settings) if len(found) == 1 else None
+    finally:
+        history.close()
+
+
 def _where(project: Project, record: RunRecord | None, name: str) -> tuple[Connection, bool]:
     """Give the connection to look at, and whether the local endpoint there has gone."""
     settings = project.settings
@@ -301,7 +318,7 @@ def _where(project: Project, record: RunRecord | None, name: str) -> tuple[Conne
         # Nothing will be asked of it: what is known is in the record.
         return Connection(region=record.region, endpoint_url=record.endpoint_url, endpoint_id=record.endpoint_id), True
     if not settings.is_local:
-        return _elsewhere(settings), False
+        return connection_elsewhere(settings), False
     info = discover(state_dir, owned=True)
     if info is not None:
         return patient(connection_for(info), settings), False
@@ -340,16 +357,3 @@ def gone_log(record: RunRecord) -> LocalEndpointError:
         f"the local endpoint that ran {record.run_id} ({record.job}) has gone, and its log with it",
         hint="`jobrunner local` starts an endpoint that stays; `jobrunner status` knows how the run ended.",
     )
-
-
-@contextmanager
-def everywhere(invocation: Invocation) -> Iterator[list[JobRunner]]:
-    """Give a façade for each place where runs of this stage may be: one, or every living local endpoint."""
-    project = load(invocation)
-    settings = project.settings
-    if settings.is_local:
-        connections = [patient(connection_for(info), settings) for info in endpoints(Path(settings.state_dir))]
-    else:
-        connections = [_elsewhere(settings)]
-    with ExitStack() as stack:
-        yield [stack.enter_context(JobRunner(project, connection=connection)) for connection in connections]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from jobrunner.core.billing import MINIMUM_SECONDS
 from jobrunner.core.durations import format_duration
+from jobrunner.core.money import show_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from decimal import Decimal
 
 _WITH_TENTHS: Final = 10.0
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 #: As kubectl: up to this many of the smaller unit before the larger one says enough.
 _PATIENCE_WITH_UNITS: Final = 2
-_DOLLAR: Final = Decimal(1)
 
 
 def duration(seconds: float) -> str:
@@ -46,7 +46,7 @@ def billed(seconds: int | None) -> str:
 
 def money(amount: Decimal) -> str:
     """Give US dollars: to the cent from one dollar on, to the micro-dollar below."""
-    return f"${amount:.2f}" if amount >= _DOLLAR else f"${amount:f}"
+    return show_usd(amount)
 
 
 def cost(amount: Decimal | None, *, local: bool, seconds: int | None) -> str:

@@ -8,7 +8,7 @@ machine tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final
@@ -70,9 +70,10 @@ class Fill:
             return None
         return UNFINISHED if self.last.outcome is None else str(self.last.outcome.verdict)
 
-    def variation(self) -> Variation:
+    def variation(self, *, over_budget: bool = False) -> Variation:
         """Give the run, with the scheduled time for its label."""
-        return Variation(label=iso_seconds(self.fire.utc), options=options_at(self.fire.utc, self.key))
+        options = replace(options_at(self.fire.utc, self.key), over_budget=over_budget)
+        return Variation(label=iso_seconds(self.fire.utc), options=options)
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON object: the keys of `next`, and what is known of the run."""

@@ -19,7 +19,7 @@ from jobrunner.core.retry import ON_DEMAND, SPOT, SPOT_THEN_ON_DEMAND
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from decimal import Decimal
 
@@ -44,16 +44,37 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Past:
+    """How long a job's runs have taken.
+
+    Attributes:
+        seconds: The median of what was billed for a whole run, all its attempts included.
+        runs: How many it rests on.
+    """
+
+    seconds: int
+    runs: int
+
+
+def past_of(billed: Iterable[int]) -> Past | None:
+    """Give the median of what runs were billed, in seconds; of an even number the upper one. None of no runs."""
+    seconds = sorted(billed)
+    return Past(seconds=seconds[len(seconds) // 2], runs=len(seconds)) if seconds else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Duration:
     """How long a run is assumed to take, from the pull of its image to its stop.
 
     Attributes:
         seconds: As said; a shorter time than the minimum is billed like it.
         basis: Who said so.
+        past_runs: How many past runs it rests on.
     """
 
     seconds: int
     basis: Basis
+    past_runs: int = 0
 
     @property
     def billed(self) -> int:
@@ -61,18 +82,20 @@ class Duration:
         return max(self.seconds, MINIMUM_SECONDS)
 
 
-def duration_of(*, given: int | None, median: int | None, timeout: int | None) -> Duration:
+def duration_of(*, given: int | None = None, past: Past | None, timeout: int | None) -> Duration:
     """Give the best that is known of a run's duration, in seconds.
 
     Args:
         given: What somebody has said.
-        median: Of the job's past runs; None when none is known.
+        past: How long the job's runs have taken; None when none is known.
         timeout: The job's.
     """
-    known = ((given, Basis.GIVEN), (median, Basis.HISTORY), (timeout, Basis.TIMEOUT))
-    for seconds, basis in known:
-        if seconds is not None:
-            return Duration(seconds=seconds, basis=basis)
+    if given is not None:
+        return Duration(seconds=given, basis=Basis.GIVEN)
+    if past is not None:
+        return Duration(seconds=past.seconds, basis=Basis.HISTORY, past_runs=past.runs)
+    if timeout is not None:
+        return Duration(seconds=timeout, basis=Basis.TIMEOUT)
     return Duration(seconds=MINIMUM_SECONDS, basis=Basis.MINIMUM)
 
 
@@ -146,6 +169,7 @@ class Estimate:
             "run": {
                 "seconds": self.duration.seconds,
                 "basis": str(self.duration.basis),
+                "past_runs": self.duration.past_runs,
                 "bills": [{"capacity": one.capacity, **one.run.to_json()} for one in self.choices],
             },
             "month": {
@@ -167,7 +191,7 @@ def estimate(
     *,
     now: datetime,
     duration: int | None = None,
-    median: int | None = None,
+    past: Past | None = None,
     runs: int | None = None,
 ) -> Estimate:
     """Estimate what a job costs.
@@ -178,14 +202,14 @@ def estimate(
         prices: What is not in it is unknown.
         now: When the month begins.
         duration: Seconds that a run takes, if somebody has said so.
-        median: Seconds that its past runs took, if any are known.
+        past: How long its runs have taken, if any are known.
         runs: How many start in a month; by default what its schedules start.
 
     Raises:
         SpecError: No region is set, or the job runs an existing task definition, whose size its file does not say.
     """
     resources, region = _resources_of(spec), _region_of(settings)
-    assumed = duration_of(given=duration, median=median, timeout=spec.timeout)
+    assumed = duration_of(given=duration, past=past, timeout=spec.timeout)
     started = _fires(spec, now) if runs is None else runs
     choices = tuple(
         _choice(tariff, resources, prices, seconds=assumed.billed, runs=started, public_ipv4=_is_public(spec, settings))

@@ -82,6 +82,11 @@ class Execution:
         return self.status == SUCCEEDED and "continued" in _read(self.output)
 
     @property
+    def given(self) -> Mapping[str, Any]:
+        """What it was started with; empty when that cannot be read."""
+        return _read(self.input)
+
+    @property
     def policy(self) -> Policy | None:
         """What it does about failures; None when that cannot be read."""
         try:
@@ -163,7 +168,7 @@ def _read(text: str | None) -> Mapping[str, Any]:
     """Read a JSON object; an empty one when the text is none."""
     try:
         value = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -10,12 +10,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, JsonValue, WithJsonSchema
 from pydantic_core import core_schema
 
-from jobrunner.core import durations, sizes
+from jobrunner.core import durations, money, sizes
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.params import tighten
 from jobrunner.core.wording import quoted
@@ -231,6 +232,16 @@ Flag = Annotated[
     bool,
     BeforeValidator(parse_flag),
     described(["boolean", "string"], pattern="^([Tt]rue|TRUE|[Yy]es|YES|[Oo]n|ON|[Ff]alse|FALSE|[Nn]o|NO|[Oo]ff|OFF)$"),
+]
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(money.parse_usd),
+    described(
+        ["string", "number"],
+        pattern=r"^\s*(\$\s*[0-9]{1,9}(\.[0-9]{1,6})?|[0-9]{1,9}(\.[0-9]{1,6})?(\s*[uU][sS][dD])?)\s*$",
+        exclusiveMinimum=0,
+        examples=["25 USD", "$25", "0.50"],
+    ),
 ]
 _AMOUNT = r"^\s*([0-9]+|[0-9]*\.[0-9]+)\s*"
 Cpu = Annotated[

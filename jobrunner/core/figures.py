@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jobrunner.core.outcome import Verdict
+from jobrunner.core.retry import SPOT
 
 if TYPE_CHECKING:
     from jobrunner.core.history import Entry, LaunchNote
@@ -30,14 +31,14 @@ class Figures(NamedTuple):
         skipped: Whether it never began because another run was under way; it counts neither as a success nor as a
             failure.
         duration: Milliseconds from the start of its first container that started to the end of its last task; None when
-            none started, or the end is not known.
+            none started, or not all is known of its tasks.
         attempts: How many it came to.
         billed: Seconds, of all attempts; None when unknown, or not over.
         minimum: Seconds of them that were paid only because AWS bills a minimum.
         pull: Milliseconds of image pulls; None when ECS did not say.
         cost: Micro-dollars, of all attempts; None when unknown, or not over.
-        retried: Micro-dollars of the attempts before the last; None as above.
-        saving: Micro-dollars that Spot saved against on-demand; None when a price is unknown.
+        retried: Micro-dollars of the launches before the last; None as above.
+        saving: Micro-dollars that Spot saved against on-demand; None when a price is unknown, or not over.
     """
 
     stage: str | None
@@ -58,8 +59,7 @@ class Figures(NamedTuple):
 
 def figures_of(entry: Entry) -> Figures:
     """Give the figures of a run."""
-    outcome = entry.outcome
-    cost = None if outcome is None else _micro(outcome.cost_usd)
+    outcome, complete = entry.outcome, entry.complete
     earlier = [] if outcome is None else [_micro(one.cost_usd) for one in outcome.earlier]
     return Figures(
         stage=entry.source.stage,
@@ -68,14 +68,14 @@ def figures_of(entry: Entry) -> Figures:
         due=microseconds(entry.due),
         verdict=None if outcome is None else str(outcome.verdict),
         skipped=entry.skipped,
-        duration=_duration(entry),
+        duration=_duration(entry) if complete else None,
         attempts=entry.attempts,
         billed=None if outcome is None else outcome.billed_seconds,
         minimum=sum(map(_minimum, entry.launches)),
         pull=_sum([_pull(one) for one in entry.launches]),
-        cost=cost,
-        retried=_sum(earlier) if outcome is not None else None,
-        saving=_sum([_saving(one) for one in entry.launches]) if outcome is not None else None,
+        cost=None if outcome is None else _micro(outcome.cost_usd),
+        retried=_sum(earlier) if complete else None,
+        saving=_sum([_saving(one) for one in entry.launches]) if complete else None,
     )
 
 
@@ -95,11 +95,10 @@ def moment_of(number: int) -> datetime:
 
 
 def _duration(entry: Entry) -> int | None:
-    if entry.outcome is None:
-        return None
-    starts = [one.task.started_at for one in entry.launches if one.task is not None and one.task.started_at is not None]
-    stops = [one.task.stopped_at for one in entry.launches if one.task is not None and one.task.stopped_at is not None]
-    if not starts or not stops or len(stops) < len([one for one in entry.launches if one.task is not None]):
+    starts = [one.started_at for one in entry.launches if one.started_at is not None]
+    stops = [one.stopped_at for one in entry.launches if one.stopped_at is not None]
+    tasks = [one for one in entry.launches if one.task_arn is not None]
+    if not starts or len(stops) < len(tasks):
         return None
     return max(0, (max(stops) - min(starts)) // _MILLISECOND)
 
@@ -110,14 +109,16 @@ def _minimum(note: LaunchNote) -> int:
         return 0
     if task.pull_started_at is None or task.stopped_at is None:
         return 0
-    used = -((task.pull_started_at - task.stopped_at) // _SECOND)
+    used = -((task.pull_started_at - task.stopped_at) // _SECOND)  # rounded up, as AWS does: `core.billing`
     return max(0, outcome.billed_seconds - used)
 
 
 def _pull(note: LaunchNote) -> int | None:
     task = note.task
-    if task is None or task.pull_started_at is None:
-        return 0 if task is None or task.stopped else None
+    if task is None:
+        return 0 if note.task_arn is None else None
+    if task.pull_started_at is None:
+        return 0 if task.stopped and task.started_at is None else None
     if task.pull_stopped_at is None:
         return None
     return max(0, (task.pull_stopped_at - task.pull_started_at) // _MILLISECOND)
@@ -125,7 +126,7 @@ def _pull(note: LaunchNote) -> int | None:
 
 def _saving(note: LaunchNote) -> int | None:
     outcome = note.outcome
-    if outcome is None or note.task is None or not note.task.on_spot:
+    if outcome is None or note.task_arn is None or outcome.capacity != SPOT:
         return 0
     if outcome.cost_usd is None or note.on_demand_usd is None:
         return None

@@ -1,8 +1,8 @@
 """What schedules start in a month, and what that costs: an estimate between a least and a most.
 
 A month is the 30 days from now. Every run is billed for a minute at least, and at most for its timeout in every
-attempt; what it really takes, only its past can tell. All of it is read from the schedules as AWS has them, so that a
-plan can say what was as well as what will be.
+attempt; what it really takes, only its past can tell: where there is one, its median is what is expected. All of it is
+read from the schedules as AWS has them, so that a plan can say what was as well as what will be.
 """
 
 from __future__ import annotations
@@ -14,58 +14,27 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.core.billing import MINIMUM_SECONDS, PriceTable, Resources, Tariff, cost_of
+from jobrunner.core.billing import MINIMUM_SECONDS, PriceTable, Tariff, cost_of
+from jobrunner.core.coming import coming_runs, dearest
+from jobrunner.core.cost import duration_of
+from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.plan_times import count_together, times_of
 from jobrunner.core.retry import ON_DEMAND, SPOT, SPOT_THEN_ON_DEMAND
+from jobrunner.core.spend import Coming, together
+from jobrunner.core.task_size import TaskSize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jobrunner.core.cost import Past
     from jobrunner.core.plan_times import Times
-    from jobrunner.core.ports import Definition
     from jobrunner.core.schedule_request import ScheduleRequest
     from jobrunner.core.spec import JobSpec
 
 _MONTH: Final = timedelta(days=30)
 _PROVIDERS: Final = {"FARGATE": ON_DEMAND, "FARGATE_SPOT": SPOT}
 _NOTHING: Final = Decimal(0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSize(Resources):
-    """What the price of a task depends on, apart from region and capacity.
-
-    Attributes:
-        architecture: `x86_64` or `arm64`.
-    """
-
-    architecture: str = "x86_64"
-
-    @classmethod
-    def of(cls, spec: JobSpec) -> TaskSize | None:
-        """Give the size of a job's tasks; None when an existing task definition has it: that knows the processor."""
-        if spec.task_definition is not None:
-            return None
-        return cls(cpu=spec.cpu, memory=spec.memory, architecture=spec.architecture, storage=spec.ephemeral_storage)
-
-    @classmethod
-    def described(cls, definition: Definition) -> TaskSize | None:
-        """Give the size of a task definition's tasks on Fargate, where requests do not say otherwise.
-
-        None when it has no size of its own, as one for EC2 need not; or when it is for Windows, whose price is unknown
-        (`billing`). Without a platform it is for Linux on x86_64 ("CannotPullContainerError task errors", ECS guide).
-        """
-        platform = definition.members.get("runtimePlatform") or {}
-        windows = str(platform.get("operatingSystemFamily", "LINUX")).startswith("WINDOWS")
-        if definition.cpu is None or definition.memory is None or windows:
-            return None
-        return cls(
-            cpu=definition.cpu,
-            memory=definition.memory,
-            architecture=definition.architecture or "x86_64",
-            storage=definition.ephemeral_storage,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +45,22 @@ class Month:
         runs: How many runs start; None when an expression cannot be read.
         least: In USD; None when a price is unknown, or the size of a task.
         most: In USD; None as well when a job has no timeout.
+        expected: In USD, every run as long as the median of its job's past ones, or without any as its timeout or
+            else the least; None when no job has a past, or a price is unknown.
+        past_runs: How many past runs that rests on.
     """
 
     runs: int | None
     least: Decimal | None
     most: Decimal | None
+    expected: Decimal | None = None
+    past_runs: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON object; money is text."""
-        money = {"least_usd": self.least, "most_usd": self.most}
-        return {"runs": self.runs, **{key: None if usd is None else str(usd) for key, usd in money.items()}}
+        money = {"least_usd": self.least, "most_usd": self.most, "expected_usd": self.expected}
+        known = {key: None if usd is None else str(usd) for key, usd in money.items()}
+        return {"runs": self.runs, **known, "past_runs": self.past_runs}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +93,15 @@ def definition_named(body: Mapping[str, Any]) -> str | None:
     return named if isinstance(named, str) else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Share:
+    """What those schedules of a job start that have the same terms; `runs` is None when nobody knows when they fire."""
+
+    job: str
+    terms: _Terms
+    runs: int | None
+
+
 def month_of(
     schedules: Iterable[tuple[str, Mapping[str, Any]]],
     *,
@@ -125,6 +109,7 @@ def month_of(
     region: str | None,
     sizes: Mapping[str, TaskSize],
     prices: PriceTable,
+    past: Mapping[str, Past] = FrozenDict(),
 ) -> Month:
     """Estimate a month of schedules.
 
@@ -134,16 +119,59 @@ def month_of(
         region: Where the tasks run.
         sizes: Of tasks, by the task definition that a request names.
         prices: What is not in it is unknown.
+        past: How long the runs of jobs have taken, by the job's name.
     """
-    together: dict[tuple[str, _Terms], list[Times | None]] = defaultdict(list)
-    for job, body in schedules:
-        if body.get("State") != "DISABLED":
-            together[job, _terms_of(body, sizes)].append(times_of(body))
-    months = [_month(_runs(times, now), terms, region=region, prices=prices) for (_, terms), times in together.items()]
+    shares = _shares(schedules, now, sizes)
+    months = [_month(one.runs, one.terms, region=region, prices=prices) for one in shares]
+    known = {one.job: past[one.job].runs for one in shares if one.runs and one.job in past}
+    coming = together(_coming(one, region, prices, past.get(one.job)) for one in shares)
     return Month(
         runs=_sum([one.runs for one in months], 0),
         least=_sum([one.least for one in months], _NOTHING),
         most=_sum([one.most for one in months], _NOTHING),
+        expected=coming.usd if known and not coming.why_unknown else None,
+        past_runs=sum(known.values()),
+    )
+
+
+def coming_of(
+    schedules: Iterable[tuple[str, Mapping[str, Any]]],
+    *,
+    now: datetime,
+    region: str | None,
+    sizes: Mapping[str, TaskSize],
+    prices: PriceTable,
+    past: Mapping[str, Past] = FrozenDict(),
+) -> dict[str, Coming]:
+    """Give what a month of schedules is expected to cost, by the job; the arguments are those of `month_of`."""
+    by_job: dict[str, list[Coming]] = defaultdict(list)
+    for one in _shares(schedules, now, sizes):
+        by_job[one.job].append(_coming(one, region, prices, past.get(one.job)))
+    return {job: together(parts) for job, parts in by_job.items()}
+
+
+def _shares(
+    schedules: Iterable[tuple[str, Mapping[str, Any]]], now: datetime, sizes: Mapping[str, TaskSize]
+) -> list[_Share]:
+    by_terms: dict[tuple[str, _Terms], list[Times | None]] = defaultdict(list)
+    for job, body in schedules:
+        if body.get("State") != "DISABLED":
+            by_terms[job, _terms_of(body, sizes)].append(times_of(body))
+    return [_Share(job=job, terms=terms, runs=_runs(times, now)) for (job, terms), times in by_terms.items()]
+
+
+def _coming(share: _Share, region: str | None, prices: PriceTable, past: Past | None) -> Coming:
+    if share.runs is None:
+        return Coming(unknown=(f"when a schedule of {share.job} fires",))
+    terms = share.terms
+    return coming_runs(
+        share.job,
+        share.runs,
+        size=terms.size,
+        region=region,
+        capacity=dearest(terms.capacity),
+        duration=duration_of(past=past, timeout=terms.timeout),
+        prices=prices,
     )
 
 
@@ -162,12 +190,11 @@ def _month(runs: int | None, terms: _Terms, *, region: str | None, prices: Price
     if runs == 0:
         return Month(runs=0, least=_NOTHING, most=_NOTHING)
     cheap = SPOT if terms.capacity == SPOT_THEN_ON_DEMAND else terms.capacity
-    dear = ON_DEMAND if terms.capacity == SPOT_THEN_ON_DEMAND else terms.capacity
     longest = None if terms.timeout is None else max(terms.timeout, MINIMUM_SECONDS) * terms.attempts
     return Month(
         runs=runs,
         least=_cost(runs * MINIMUM_SECONDS, terms.size, cheap, region, prices),
-        most=None if longest is None else _cost(runs * longest, terms.size, dear, region, prices),
+        most=None if longest is None else _cost(runs * longest, terms.size, dearest(terms.capacity), region, prices),
     )
 
 

@@ -64,6 +64,8 @@ class TaskSnapshot:
         cpu: Units of the task as really run, overrides included.
         memory: MiB of the task as really run.
         capacity_provider: FARGATE or FARGATE_SPOT when a strategy was used.
+        group: RunTask's `group`, or what ECS put there.
+        main: The container whose overrides carry the run's id: the job's own; None when no one's do.
         environment: The `JOBRUNNER_*` variables among the overrides: the run's identity, which outlives tags.
     """
 
@@ -89,6 +91,8 @@ class TaskSnapshot:
     operating_system: str | None = None
     launch_type: str | None = None
     capacity_provider: str | None = None
+    group: str | None = None
+    main: str | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     def to_json(self) -> dict[str, Any]:

@@ -23,3 +23,5 @@ TASK_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-task"
 SCHEDULER_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/jobrunner-local-scheduler"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:jobrunner-local"
 DEAD_LETTER_QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:jobrunner-local-dead-letters"
+#: Into which the stack's rule writes what happens to tasks and executions, of all projects.
+HISTORY_LOG_GROUP = "/aws/events/jobrunner"

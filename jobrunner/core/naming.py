@@ -23,6 +23,8 @@ RUN_ID_LENGTH = 16
 _RUN_ID = re.compile(f"[{_ALPHABET}]{{{RUN_ID_LENGTH}}}")
 _STARTED_BY = "jobrunner/"
 _STARTED_BY_SCHEDULE = "jobrunner-schedule/"
+#: What the task groups of jobrunner's tasks begin with, and those of no others.
+TASK_GROUP_PREFIX = "jobrunner--"
 _SCHEDULED_RUN_ID = re.compile(
     r"(?P<job>[A-Za-z0-9][A-Za-z0-9_-]{0,63})@(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)"
 )
@@ -104,6 +106,22 @@ def started_by_schedule(scope: str) -> str:
     Without the scheduled time, because `startedBy` takes no colon: the overrides of a task tell which run it is of.
     """
     return f"{_STARTED_BY_SCHEDULE}{scope}"
+
+
+def task_group(*, project: str, stage: str | None) -> str:
+    """Give the `group` of all tasks of a project and stage, whatever started them: `jobrunner--PROJECT--STAGE`.
+
+    It is in the events of a task, where a rule can look for it, and takes up to 255 characters ("Task groups", Amazon
+    ECS Developer Guide). Without a colon, because what stands before one is a namespace to ECS: of `service:` RunTask
+    says "Invalid namespace for group", and nothing says which it takes. The hyphens are doubled, and there without a
+    stage too, because single ones are in names: project `a-b` is not project `a` with stage `b`.
+    """
+    return f"{TASK_GROUP_PREFIX}{project}--{stage or ''}"
+
+
+def is_task_group(group: str | None) -> bool:
+    """Tell whether a group is one that jobrunner gives to tasks; older ones have that of their family."""
+    return (group or "").startswith(TASK_GROUP_PREFIX)
 
 
 def is_started_by_schedule(started_by: str | None) -> bool:

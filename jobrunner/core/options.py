@@ -38,6 +38,7 @@ class RunOptions:
         scheduled_time: The logical time that the job works on, timezone-aware.
         key: Makes the run unique: the same key of the same job never starts a second one.
         trigger: Who starts it.
+        over_budget: Whether it is started although that would go above a budget.
     """
 
     args: tuple[str, ...] | None = None
@@ -50,3 +51,4 @@ class RunOptions:
     scheduled_time: datetime | None = None
     key: str | None = None
     trigger: Trigger = Trigger.LIBRARY
+    over_budget: bool = False

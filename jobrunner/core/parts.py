@@ -34,6 +34,10 @@ from jobrunner.core.part import Part
 StopTimeout = Annotated[Seconds, duration(2, 120, "Fargate waits")]
 
 
+#: For editors; `spec_checks.check_webhook` decides.
+_WEBHOOK = r"^https?://[^\s/?#@]+\S*$"
+
+
 class Network(Part):
     """Where the task's network interface is. A key left out comes from the project's network."""
 
@@ -171,9 +175,19 @@ class Notify(Part):
         ]
         | None
     ) = Field(None, description="ARN of the SNS topic to publish to.")
-    webhook: Annotated[str, Matching(r"https://[^\s/?#]+\S*", "an https:// URL")] | None = Field(
-        None, description="https URL to post to."
+    webhook: Annotated[str, AfterValidator(spec_checks.check_webhook), described("string", pattern=_WEBHOOK)] | None = (
+        Field(
+            None,
+            repr=False,
+            description="URL, https:// or http://, that is told of every run that somebody follows, as healthchecks.io "
+            "wants it: URL/start, then URL, URL/EXITCODE or URL/fail.",
+        )
     )
+
+    @property
+    def topic_of_schedules(self) -> str | None:
+        """The topic that is to hear of a scheduled run's failure, with no process of ours; None if none is."""
+        return self.sns if "failure" in self.on else None
 
     @model_validator(mode="after")
     def _somebody(self) -> Any:

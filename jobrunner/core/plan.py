@@ -14,22 +14,25 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core.billing import PriceTable
-from jobrunner.core.forecast import month_of
+from jobrunner.core.forecast import coming_of, month_of
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.naming import TIMEOUT_PREFIX
 from jobrunner.core.plan_changes import Action, Change, Plan
 from jobrunner.core.plan_fields import FieldChange, differences, effective, shown_fields, unmanaged
 from jobrunner.core.plan_times import moment_of, times_of
 from jobrunner.core.schedule_request import job_of
+from jobrunner.core.spend import Coming, Standing, together
 from jobrunner.core.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
-    from jobrunner.core.forecast import Month, TaskSize
+    from jobrunner.core.cost import Past
     from jobrunner.core.schedule_request import ScheduleRequest
     from jobrunner.core.settings import Settings
+    from jobrunner.core.task_size import TaskSize
 
 __all__ = ["Action", "Change", "FieldChange", "Plan", "make_plan"]
 
@@ -129,6 +132,8 @@ def make_plan(
     inside: Mapping[str, tuple[FieldChange, ...]] = FrozenDict(),
     sizes: Mapping[str, TaskSize] = FrozenDict(),
     prices: PriceTable = _NO_PRICES,
+    past: Mapping[str, Past] = FrozenDict(),
+    budgets: Mapping[str, Decimal] = FrozenDict(),
 ) -> Plan:
     """Compare what the project wants with what is there.
 
@@ -146,6 +151,9 @@ def make_plan(
         sizes: Of tasks, by the task definition that a request names (`forecast.sizes_of` for the desired ones; for
             those of `actual`, what ECS says of them).
         prices: For the estimate of a month.
+        past: For the same: how long the runs of jobs have taken, by the job's name.
+        budgets: Those of the jobs that it is about, by their names. The project's is in `settings`; for that one,
+            `actual` has the schedules of all jobs, also of those that the plan is not about.
     """
     draft = _Draft(
         actual={name: body for name, body in actual.items() if not name.startswith(TIMEOUT_PREFIX)},
@@ -160,16 +168,39 @@ def make_plan(
     changes = tuple(draft.changes(desired))
     written = {change.job for change in changes if change.body is not None}
 
-    def month(which: Sequence[tuple[str, Mapping[str, Any]]]) -> Month:
-        return month_of(which, now=now, region=settings.region, sizes=sizes, prices=prices)
-
+    rests_on: dict[str, Any] = {
+        "now": now,
+        "region": settings.region,
+        "sizes": sizes,
+        "prices": prices,
+        "past": past,
+    }
+    after = [*_after(changes, draft)]
+    coming = coming_of([*after, *_others(draft)], **rests_on)
     return Plan(
         group=settings.schedule_group,
         changes=changes,
         register=tuple(job for job in register if job in written),
-        before=month([*_before(changes, draft)]),
-        after=month([*_after(changes, draft)]),
+        before=month_of([*_before(changes, draft)], **rests_on),
+        after=month_of(after, **rests_on),
+        budgets=tuple(_standings(coming, budgets, settings)),
     )
+
+
+def _standings(coming: Mapping[str, Coming], budgets: Mapping[str, Decimal], settings: Settings) -> Iterator[Standing]:
+    for job, budget in budgets.items():
+        yield Standing(job=job, project=settings.title, budget=budget, coming=coming.get(job, Coming()))
+    if settings.budget is not None:
+        whole = together(coming.values())
+        yield Standing(job=None, project=settings.title, budget=settings.budget, coming=whole)
+
+
+def _others(draft: _Draft) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the schedules of the jobs that the plan is not about."""
+    for name, body in draft.actual.items():
+        job = draft.owner(name)
+        if job is not None and draft.only is not None and job not in draft.only and name not in draft.wanted:
+            yield job, body
 
 
 def _before(changes: Sequence[Change], draft: _Draft) -> Iterator[tuple[str, Mapping[str, Any]]]:

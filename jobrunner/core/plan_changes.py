@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jobrunner.core.forecast import Month
     from jobrunner.core.plan_fields import FieldChange
+    from jobrunner.core.spend import Standing
 
 
 class Action(StrEnum):
@@ -86,6 +87,7 @@ class Plan:
         register: The jobs that get a new revision of their task definition first.
         before: An estimate of a month of the schedules as they are.
         after: The same once the plan is applied.
+        budgets: How the budgets stand once it is: those of its jobs, and the project's.
     """
 
     group: str
@@ -93,6 +95,7 @@ class Plan:
     register: tuple[str, ...] = ()
     before: Month | None = None
     after: Month | None = None
+    budgets: tuple[Standing, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -124,5 +127,6 @@ class Plan:
                 "register": list(self.register),
                 # An estimate of 30 days, and nothing that AWS has said.
                 "month": {"estimate": True, **{key: month and month.to_json() for key, month in months.items()}},
+                "budget": [one.to_json() for one in self.budgets],
             },
         }

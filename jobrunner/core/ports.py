@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jobrunner.core.frozen import FrozenDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     from jobrunner.core.billing_prices import Key, Price
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from jobrunner.core.execution import Execution
     from jobrunner.core.figures import Figures
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
-    from jobrunner.core.history import Entry, Note, Query, Source
+    from jobrunner.core.history import Entry, LaunchNote, Note, Query, Source
     from jobrunner.core.history_events import EventPage
     from jobrunner.core.lifecycle import TaskSnapshot
+    from jobrunner.core.notice import Message, Ping, Undelivered
     from jobrunner.core.record import RunRecord
     from jobrunner.core.request import RunRequest
     from jobrunner.core.schedule_group import ScheduleGroup
@@ -173,6 +174,10 @@ class Schedules(Protocol):
         """List the names of all schedules of a group, in their order; none of a group that does not exist."""
         ...
 
+    def written(self, group: str) -> Mapping[str, datetime]:
+        """Say when each schedule of a group was created or last changed; none of a group that does not exist."""
+        ...
+
     def get(self, group: str, name: str) -> Mapping[str, Any] | None:
         """Give a schedule with AWS's defaults filled in; None if there is none."""
         ...
@@ -254,6 +259,13 @@ class Logs(Protocol):
         """Create the log group if it does not exist, with its retention; tell whether it was created."""
         ...
 
+    def kept_since(self, group: str, now: datetime) -> datetime | None:
+        """Say since when a log group has kept what was written to it; None if there is none.
+
+        That is since it was created, or for as long as its retention is.
+        """
+        ...
+
 
 class EventLog(Protocol):
     """The log group into which a rule of EventBridge writes what happens to tasks and executions."""
@@ -296,6 +308,15 @@ class History(Protocol):
 
     def read_to(self, source: Source, group: str) -> datetime | None:
         """Say how far a log group has been read for a source; None when it has not."""
+        ...
+
+    def reprice(self, source: Source, price: Callable[[LaunchNote], LaunchNote]) -> int:
+        """Price the launches of runs again whose cost is not known; give how many runs have changed.
+
+        Args:
+            source: Whose.
+            price: Gives a launch that is over with what is known of its cost now; see `core.repricing`.
+        """
         ...
 
     def entries(self, query: Query) -> Sequence[Entry]:
@@ -369,8 +390,51 @@ class Runs(Protocol):
         """Give records, newest first."""
         ...
 
+    def begun_since(self, moment: datetime | None, *, project: str, stage: str | None) -> Iterator[RunRecord]:
+        """Give the records of a project and stage that were created then or later, oldest first, without holding all.
+
+        Args:
+            moment: When; None for all.
+            project: Whose.
+            stage: Which stage's; None for those without one.
+        """
+        ...
+
     def close(self) -> None:
         """Release the file."""
+        ...
+
+
+class Topics(Protocol):
+    """SNS's topics."""
+
+    def publish(self, message: Message) -> None:
+        """Publish a message: one try, of some seconds at most."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Web services that want to hear of runs."""
+
+    def post(self, ping: Ping) -> Undelivered | None:
+        """Send a ping: one try, of some seconds at most; give why it has not arrived. Raises nothing."""
+        ...
+
+
+class Told(Protocol):
+    """What this machine has told somebody. Raises `StoreError` only; safe from several threads and processes."""
+
+    def claim(self, what: str, now: datetime) -> bool:
+        """Take it upon oneself to tell something; False when somebody has done so before.
+
+        Args:
+            what: The event, by a name that is only its own.
+            now: The time; what was told long before is forgotten.
+        """
+        ...
+
+    def forget(self, what: str) -> None:
+        """Give a claim back: it has not been told."""
         ...
 
 

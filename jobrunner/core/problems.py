@@ -88,6 +88,7 @@ def _unknown_key(where: Path, model: type[BaseModel]) -> Finding:
     return Finding(at=where, message=f"unknown key {quoted(key)}; {hint}", on_key=True, meant=meant)
 
 
+_SECRET = frozenset({"secrets", "notify"})
 _WANTED = {
     "string_type": "text",
     "dict_type": "a mapping (key: value)",
@@ -104,8 +105,8 @@ def _sentence(kind: str, where: Path, found: Any, context: Mapping[str, Any]) ->
         return _not_one_of(found, context["expected"])
     name = _name(where)
     if kind in _WANTED:
-        # A text where secrets are expected may be a secret: it is not repeated.
-        what = "a text" if isinstance(found, str) and "secrets" in where else kind_of(found)
+        # A text where secrets are expected, or whom to notify, may be a secret: it is not repeated.
+        what = "a text" if isinstance(found, str) and _SECRET & set(where) else kind_of(found)
         return f"{name} must be {_WANTED[kind]}, not {what}{_hint(kind, found)}"
     if kind == "too_long":
         return f"{name} has {len(found)} entries; at most {context['max_length']} are allowed"

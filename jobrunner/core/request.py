@@ -123,6 +123,7 @@ def run_request(
         "enableECSManagedTags": True,
         "tags": tags_of(spec, settings, {"jobrunner:run-id": identity.run_id}),
         "startedBy": identity.started_by,
+        "group": naming.task_group(project=settings.project, stage=settings.stage),
         "clientToken": naming.client_token(identity.token, identity.attempt),
     }
     return RunRequest(body=body)

@@ -24,6 +24,7 @@ from jobrunner.core.options import RunOptions, Trigger
 from jobrunner.core.request import IDENTITY_VARIABLES, RunIdentity, run_request
 from jobrunner.core.retry import SPOT_THEN_ON_DEMAND, policy_of
 from jobrunner.core.wall_clock import iso_seconds
+from jobrunner.core.wording import listed
 from jobrunner.errors import SpecError
 
 if TYPE_CHECKING:
@@ -127,7 +128,30 @@ def needs_state_machine(spec: JobSpec) -> str | None:
         return f"overlap: {spec.overlap}"
     if spec.capacity == SPOT_THEN_ON_DEMAND:
         return f"capacity: {spec.capacity}"
-    return next((key for key in ("timeout", "start_timeout", "retries") if getattr(spec, key) is not None), None)
+    kept = next((key for key in ("timeout", "start_timeout", "retries") if getattr(spec, key) is not None), None)
+    if kept is not None:
+        return kept
+    # The state machine says how a run has ended, and a rule on that publishes to the topic. Of a task by itself, a
+    # rule could tell an exit code, and neither whom to tell nor whether anything was placed.
+    return "notify" if _topic(spec) is not None else None
+
+
+def cautions(jobs: Mapping[str, JobSpec]) -> Iterator[str]:
+    """Say what of the jobs' `notify` their schedules do not do."""
+    names = [
+        name
+        for name, spec in sorted(jobs.items())
+        if spec.schedule and spec.notify is not None and spec.notify.webhook and not spec.notify.sns
+    ]
+    if names:
+        yield (
+            f"notify.webhook of {listed(names)} is for runs that somebody follows; "
+            "scheduled runs tell of failures through sns"
+        )
+
+
+def _topic(spec: JobSpec) -> str | None:
+    return None if spec.notify is None else spec.notify.topic_of_schedules
 
 
 def description(job: str, settings: Settings) -> str:
@@ -241,6 +265,7 @@ def _execution(
         "timeout": spec.timeout,
         "overlap": spec.overlap,
         "first_look": settings.first_look,
+        **present("notify", _topic(spec)),
     }
 
 

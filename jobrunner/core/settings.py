@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from jobrunner.core import local_stage
 from jobrunner.core.connection import LOG_SETTLE_SECONDS, TASK_SETTLE_SECONDS
-from jobrunner.core.fields import LogGroup, Matching, Role, Seconds, Tags, described, duration, whole_number
+from jobrunner.core.fields import LogGroup, Matching, Role, Seconds, Tags, Usd, described, duration, whole_number
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.part import Part
 from jobrunner.core.spec import Network
@@ -22,6 +22,7 @@ from jobrunner.core.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
     from pathlib import Path
 
 #: BC logs PutRetentionPolicy: CloudWatch Logs keeps events for one of these numbers of days and no other.
@@ -170,8 +171,18 @@ class Overlay(Part):
     audit_log_group: LogGroup | None = Field(
         None, description="CloudWatch log group to which who started, stopped and finished what is written."
     )
+    history_log_group: LogGroup | None = Field(
+        None,
+        description="CloudWatch log group into which the rule of deploy/history.yaml writes what happens to tasks. "
+        "By default /aws/events/jobrunner-PROJECT, with a stage /aws/events/jobrunner-PROJECT-STAGE.",
+    )
     tags: Tags | None = Field(
         None, description="AWS tags of every task and definition; a job's own tags go before them."
+    )
+    budget: Usd | None = Field(
+        None,
+        description="US dollars that the project, or one stage of it, may cost a month on Fargate: run and apply "
+        "refuse what would go above, unless --over-budget.",
     )
     state_dir: str | None = Field(
         None,
@@ -243,7 +254,9 @@ KEYS = (
     "log_settle",
     "task_settle",
     "audit_log_group",
+    "history_log_group",
     "tags",
+    "budget",
     "jobs",
     "state_dir",
     "local.startup",
@@ -283,7 +296,9 @@ class Settings:
         log_settle: Seconds, or None: the connection decides.
         task_settle: Seconds, or None: the connection decides.
         audit_log_group: CloudWatch log group, or None: no audit.
+        history_log_group: CloudWatch log group of what happens to tasks and executions, or None: there is none.
         tags: Of every task and definition.
+        budget: US dollars a calendar month of this stage's runs, or None.
         jobs: Directory of the jobs' files, relative to the project's.
         state_dir: Directory of the run records, absolute; it may not exist yet.
         endpoint: `local`, a URL, or None for AWS.
@@ -311,7 +326,9 @@ class Settings:
     log_settle: float | None = None
     task_settle: float | None = None
     audit_log_group: str | None = None
+    history_log_group: str | None = None
     tags: Mapping[str, str] = field(default_factory=FrozenDict)
+    budget: Decimal | None = None
     jobs: str = "jobs"
     state_dir: Path
     endpoint: str | None = None
@@ -319,6 +336,11 @@ class Settings:
     local_deprovision: float | None = None
     on_interrupt: Literal["stop", "detach"] = "stop"
     provenance: Mapping[str, str] = field(default_factory=FrozenDict)
+
+    @property
+    def title(self) -> str:
+        """The project with its stage, for people: `shop/prod`."""
+        return "/".join(filter(None, (self.project, self.stage)))
 
     @property
     def is_local(self) -> bool:
@@ -356,5 +378,6 @@ LOCAL_VALUES: Mapping[str, Any] = FrozenDict(
         "state_machine": local_stage.STATE_MACHINE.rpartition(":")[2],
         "dead_letter_queue": local_stage.DEAD_LETTER_QUEUE.rpartition(":")[2],
         "first_look": 1,
+        "history_log_group": local_stage.HISTORY_LOG_GROUP,
     }
 )

@@ -28,6 +28,7 @@ from jobrunner.core.fields import (
     Secrets,
     Tags,
     Text,
+    Usd,
     Words,
     WorkingDirectory,
     described,
@@ -202,6 +203,11 @@ class JobSpec(Part):
     )
     paused: Flag = Field(default=False, description="true: the schedules exist but do not fire.")
     log_group: LogGroup | None = Field(None, description="CloudWatch log group of the job, instead of the project's.")
+    budget: Usd | None = Field(
+        None,
+        description="US dollars that the job may cost a month on Fargate: run and apply refuse what would go above, "
+        "unless --over-budget.",
+    )
     notify: Notify | None = Field(None, description="Whom to tell of failed, recovered and missed runs.")
 
     @model_validator(mode="after")

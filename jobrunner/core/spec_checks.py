@@ -45,6 +45,24 @@ _PARAMETER = re.compile(r"\$\{\{\s*params\.")
 _S3_FILE = re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63}/\S+\.env")
 
 
+def check_webhook(text: str) -> str:
+    """The text, if it is the URL of a webhook. It is a secret: what is wrong is said without it."""
+    if not (text.isascii() and text.isprintable() and " " not in text and _has_plain_host(text)):
+        raise ValueError("webhook must be a URL, https://HOST/… or http://HOST/…, without a user in front of the host")
+    return text
+
+
+def _has_plain_host(url: str) -> bool:
+    from urllib.parse import urlsplit  # noqa: PLC0415  milliseconds that few jobs need
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port that is no number, brackets that do not match
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and "@" not in parts.netloc
+
+
 def raise_if_inconsistent(spec: JobSpec) -> None:
     """Raise all inconsistencies as one pydantic error, of the type that `core.problems` takes apart again."""
     found = tuple(inconsistencies(spec))

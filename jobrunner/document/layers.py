@@ -106,6 +106,11 @@ def project_file(directory: Path) -> Path | None:
     return next((directory / name for name in FILES if os.path.lexists(directory / name)), None)
 
 
+def stage_names(directory: Path) -> tuple[str, ...]:
+    """The stages that the project file of the directory writes, in its order; without the built-in one."""
+    return tuple(_stages(_project_file(directory, [])))
+
+
 def _project_file(directory: Path, wrong: list[Problem]) -> Node:
     path = project_file(directory)
     if path is None:

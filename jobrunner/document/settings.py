@@ -40,7 +40,9 @@ _AS_WRITTEN = (
     "log_settle",
     "task_settle",
     "audit_log_group",
+    "history_log_group",
     "tags",
+    "budget",
     "jobs",
     "on_interrupt",
 )
@@ -89,6 +91,7 @@ def _settings(
     given: dict[str, Any] = {
         "log_group": "/".join(filter(None, ("/jobrunner", project, layers.stage))),
         "schedule_group": schedule_group(project=project, stage=layers.stage),
+        "history_log_group": f"/aws/events/{schedule_group(project=project, stage=layers.stage)}",
         "network": Network(),
         **{key: value for key in _AS_WRITTEN if (value := getattr(values, key)) is not None},
     }

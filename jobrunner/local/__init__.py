@@ -8,10 +8,11 @@ roles and networks. This package adds what moto lacks:
     logs_api     PutLogEvents, GetLogEvents, FilterLogEvents      log_store, log_chunk, streams, filter_pattern
     engine       tasks execute: task_run → container_run → output → awslogs      environment, secrets
     supervise    a process of its own that owns the containers and leaves none behind      processes
-    events       ECS Task State Change events to the targets of rules
+    events       of ECS and Step Functions, to the targets of rules      rules, input_transformer, resource_policy
     scheduler    EventBridge Scheduler: scheduler_api answers, schedule_ticker fires      schedule_*
     states/      Step Functions: executes JSONata machines, and has moto execute JSONPath ones      behind
     stack        CloudFormation: the stack of schedules, deployed when somebody asks for what is in it      stack_*
+    history_stack  the stack of history, on an endpoint that is there to stay
     faults       what is to go wrong, on order: calls, placements, tasks, logs, events
     moto_state   moto, loaded in the background, with the built-in resources of the local stage      builtin
     registry     which endpoints live on this machine      process    one that lives as long as its owner

@@ -48,6 +48,8 @@ def _policy(statement: dict[str, Any]) -> str:
 def make_network(region: str) -> None:
     """A VPC with the subnets and the security group. moto chooses ids itself, so the objects are renamed."""
     backend = importlib.import_module("moto.ec2").ec2_backends[local_stage.ACCOUNT_ID][region]
+    if any(local_stage.SUBNETS[0] in found for found in backend.subnets.values()):
+        return  # of another endpoint of this process, as the roles
     vpc = backend.create_vpc("10.71.0.0/16", tags=[{"Key": "Name", "Value": "jobrunner-local"}])
     backend.modify_vpc_attribute(vpc.id, "enable_dns_hostnames", attr_value=True)
     for number, wanted in enumerate(local_stage.SUBNETS):

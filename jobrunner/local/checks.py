@@ -30,6 +30,7 @@ MAX_SECURITY_GROUPS: Final = 5
 MAX_STRATEGY_ITEMS: Final = 20
 FARGATE_PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
 
+_LONGEST_GROUP: Final = 255
 _STARTED_BY: Final = re.compile(r"[\w/-]{0,128}", re.ASCII)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
@@ -63,7 +64,16 @@ def check_request(asked: dict[str, Any]) -> None:
         invalid("startedBy must have at most 128 letters, digits, hyphens, slashes and underscores.")
     if asked.get("clientToken") is not None and not _TOKEN.fullmatch(asked["clientToken"]):
         invalid("clientToken must have 1 to 64 characters, each in the ASCII range 33 to 126.")
+    _check_group(asked.get("group") or "")
     check_tags(asked.get("tags") or [])
+
+
+def _check_group(group: str) -> None:
+    """Up to 255 characters ("Task groups", developer guide), and none of those that ECS gives to services itself."""
+    if len(group) > _LONGEST_GROUP:
+        invalid("group must have at most 255 characters.")
+    if group.startswith("service:"):
+        invalid("Invalid namespace for group.")
 
 
 def check_tags(tags: list[dict[str, str]]) -> None:

@@ -17,9 +17,10 @@ from jobrunner.local.behind import ask
 from jobrunner.local.ecs_api import EcsApi, TaskStore
 from jobrunner.local.ecs_beside import EcsBeside
 from jobrunner.local.engine import TaskEngine
-from jobrunner.local.events import TaskEvents
+from jobrunner.local.events import Events
 from jobrunner.local.faults import answering, view
 from jobrunner.local.faults.book import FaultBook
+from jobrunner.local.history_stack import HistoryStack
 from jobrunner.local.logs_api import LogsApi
 from jobrunner.local.moto_state import MotoState
 from jobrunner.local.registry import EndpointInfo, connection_for
@@ -63,6 +64,7 @@ class Endpoint:
         speed: How many times faster than time EventBridge Scheduler's clock is, from its first request on. Schedules
             fire by that clock, and it is what `<aws.scheduler.scheduled-time>` tells. Tasks run in real time, with
             real timestamps, and so do schedules that call StopTask: they are the timeouts of tasks.
+        history: Whether it has the stack of `deploy/history.yaml` from its start on.
 
     Attributes:
         faults: What is to go wrong: `order()`, `clear()`, `struck`.
@@ -80,6 +82,7 @@ class Endpoint:
         faults: Iterable[Fault] = (),
         speed: float = 1.0,
         begins: datetime | None = None,
+        history: bool = False,
     ) -> None:
         self._scheduler = Scheduler(self.answer, time.time, speed, begins)
         self.id = uuid.uuid4().hex
@@ -94,8 +97,11 @@ class Endpoint:
         self.store = TaskStore()
         self._server = Server(self, port)
         self.url = self._server.url
-        self._states = StepFunctions(self.moto, self._answer_all, time.time, self.url)
-        self.events = TaskEvents(self.moto, time.time)
+        self.events = Events(time.time)
+        self._history = HistoryStack(self.moto, self.events)
+        self._states = StepFunctions(
+            self.moto, self._answer_all, time.time, self.url, told=self.events.publish_execution
+        )
         self.engine = TaskEngine(self._surroundings(startup, deprovision), self.store, self._idle)
         self.faults.listen(self.engine.reconsider)
         ecs = EcsApi(self.moto, self.engine, self.store, time.time, self.faults)
@@ -108,6 +114,10 @@ class Endpoint:
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="http", daemon=True),
             threading.Thread(target=self.moto.load, name="moto", daemon=True),
         ]
+        if history:
+            self._threads.append(threading.Thread(target=self._history.deploy, name="history", daemon=True))
+        else:
+            self._history.leave_out()
 
     def _surroundings(self, startup: float, deprovision: float) -> Surroundings:
         return Surroundings(
@@ -198,6 +208,7 @@ class Endpoint:
             return error_reply(error)
 
     def _own(self, request: Request) -> Reply | None:
+        self._history.wait_for(request)
         operation = self._operations.get(request.target)
         if operation is not None:
             return operation(request)

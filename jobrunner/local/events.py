@@ -1,4 +1,4 @@
-"""`ECS Task State Change` events, for the targets of EventBridge rules in moto."""
+"""Events of ECS and of Step Functions, for the targets of EventBridge rules."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import datetime as dt
 import heapq
 import itertools
 import json
-import logging
 import queue
-import sys
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from jobrunner.core import local_stage
+from jobrunner.local import rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jobrunner.local.moto_state import MotoState
+    from jobrunner.local.states.execution import End, Started
     from jobrunner.local.task import Task
-
-_log = logging.getLogger(__name__)
 
 _TIMES: Final = (
     "createdAt",
@@ -36,29 +34,34 @@ _TIMES: Final = (
 _AT_ONCE: Final = (0.0,)
 #: DescribeTasks has them, the events do not (developer guide, "Amazon ECS task state change events").
 _NOT_IN_EVENTS: Final = ("healthStatus", "platformFamily")
+#: Bytes of input and output, escaped, that an event has room for ("EventBridge payloads", Step Functions guide).
+_ROOM: Final = 248 * 1024
 
 
 class _Item(NamedTuple):
-    """A change of a task that is to be announced: when, in which order, and what."""
+    """A change that is to be announced: when, in which order, and what."""
 
     due: float
     number: int
     at: float
     event_id: str
     region: str
-    snapshot: bytes
+    told: Callable[[float], dict[str, Any]]
 
 
-class TaskEvents:
+class Events:
     """Delivers events from a thread of its own, in order unless it is told otherwise, so that no target delays a task.
 
     Args:
-        moto: Has the rules.
         clock: Seconds since 1970.
+
+    Attributes:
+        open: Events are kept until it is set: the rules are still to be made.
     """
 
-    def __init__(self, moto: MotoState, clock: Callable[[], float]) -> None:
-        self._moto = moto
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.open = threading.Event()
+        self._rules = rules.Rules()
         self._clock = clock
         self._numbers = itertools.count()
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -67,18 +70,32 @@ class TaskEvents:
 
     def publish(self, task: Task) -> None:
         """Announce a change of a task. Without a rule anywhere it costs next to nothing."""
-        if "moto.events.models" not in sys.modules:
+        if not self._wanted():
             return
+        told, region = partial(_task, task.snapshot), task.region
+        self._put(region, told, _delays(task) if task.faults else _AT_ONCE)
+
+    def publish_execution(self, started: Started, end: End | None) -> None:
+        """Announce that an execution has started, or how it has ended; Express ones announce nothing."""
+        if not started.express and self._wanted():
+            self._put(started.region, partial(_execution, started, end), _AT_ONCE)
+
+    def _wanted(self) -> bool:
+        return rules.some() or not self.open.is_set()
+
+    def _put(self, region: str, told: Callable[[float], dict[str, Any]], delays: Any) -> None:
         now, event_id = self._clock(), str(uuid.uuid4())
-        for delay in _delays(task) if task.faults else _AT_ONCE:
-            self._queue.put(_Item(now + delay, next(self._numbers), now, event_id, task.region, task.snapshot))
+        for delay in delays:
+            self._queue.put(_Item(now + delay, next(self._numbers), now, event_id, region, told))
 
     def close(self) -> None:
         """Deliver what is waiting, also what is not due yet, and end."""
+        self.open.set()
         self._queue.put(None)
         self._thread.join()
 
     def _deliver_all(self) -> None:
+        self.open.wait()
         late: list[_Item] = []
         while True:
             try:
@@ -96,34 +113,17 @@ class TaskEvents:
             self._deliver(item)
 
     def _deliver(self, item: _Item) -> None:
-        rules = self._rules(item.region)
-        if not rules:
+        if not rules.some():
             return
-        event = self._event(item)
-        for rule in rules:
-            try:
-                _send(rule, event)
-            except Exception as error:  # noqa: BLE001 - one target's trouble must not cost the others their event
-                _log.warning("rule %s: an event could not be delivered: %r", rule.name, error)
-
-    def _rules(self, region: str) -> list[Any]:
-        backends = sys.modules["moto.events.models"].events_backends
-        bus = backends[local_stage.ACCOUNT_ID][region].event_buses["default"]
-        return [rule for rule in list(bus.rules.values()) if rule.state == "ENABLED" and rule.targets]
-
-    def _event(self, item: _Item) -> dict[str, Any]:
-        task = json.loads(item.snapshot)
-        return {
+        event = {
             "version": "0",
             "id": item.event_id,
-            "detail-type": "ECS Task State Change",
-            "source": "aws.ecs",
             "account": local_stage.ACCOUNT_ID,
-            "time": item.at,  # moto makes text of it
+            "time": rules.time_of(item.at),
             "region": item.region,
-            "resources": [task["taskArn"]],
-            "detail": _detail(task, item.at),
+            **item.told(item.at),
         }
+        self._rules.deliver(event, item.at)
 
 
 def _delays(task: Task) -> list[float]:
@@ -137,12 +137,14 @@ def _delays(task: Task) -> list[float]:
     return delays
 
 
-def _send(rule: Any, event: dict[str, Any]) -> None:
-    """Give a rule the event. Without a transformer it goes as it is: moto's default template loses the account."""
-    if any(target.get("InputTransformer") for target in rule.targets):
-        rule.send_to_targets({**event, "ingestion-time": event["time"]})
-    else:
-        rule.send_to_targets(event, transform_input=False)
+def _task(snapshot: bytes, now: float) -> dict[str, Any]:
+    task = json.loads(snapshot)
+    return {
+        "detail-type": "ECS Task State Change",
+        "source": "aws.ecs",
+        "resources": [task["taskArn"]],
+        "detail": _detail(task, now),
+    }
 
 
 def _detail(task: dict[str, Any], now: float) -> dict[str, Any]:
@@ -155,6 +157,33 @@ def _detail(task: dict[str, Any], now: float) -> dict[str, Any]:
         {key: value for key, value in container.items() if key != "healthStatus"} for container in task["containers"]
     ]
     return detail
+
+
+def _execution(started: Started, end: End | None, _now: float) -> dict[str, Any]:
+    """As "Events in Step Functions" of the Step Functions developer guide has it."""
+    output = None if end is None else end.output
+    sizes = [len(json.dumps(text).encode()) for text in (started.input, output) if text is not None]
+    with_input, with_output = sum(sizes) <= _ROOM, output is not None and sizes[-1] <= _ROOM
+    detail = {
+        "executionArn": started.arn,
+        "stateMachineArn": started.machine_arn,
+        "name": started.name,
+        "status": "RUNNING" if end is None else end.status,
+        "startDate": int(started.at * 1000),
+        "stopDate": None if end is None else int(end.at * 1000),
+        "input": started.input if with_input else None,
+        "inputDetails": {"included": with_input},
+        "output": output if with_output else None,
+        "outputDetails": None if output is None else {"included": with_output},
+        "error": None if end is None else end.error,
+        "cause": None if end is None else end.cause,
+    }
+    return {
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "resources": [started.arn],
+        "detail": detail,
+    }
 
 
 def _iso(seconds: float) -> str:

@@ -37,7 +37,7 @@ class Foreground:
         deprovision: Simulated seconds until STOPPED.
         state_dir: Where it registers; None leaves it unknown to others.
         owner_fd: A pipe whose end means that the owner has gone. A line `linger SECONDS` in it means that the end is
-            no longer the owner's.
+            no longer the owner's. Without an owner it is there to stay, and has the rule of history.
         linger: End by itself after so many seconds without tasks and requests; None means never.
         faults: What is to go wrong, from the beginning.
         speed: How many times faster than time schedules fire.
@@ -70,6 +70,7 @@ class Foreground:
             faults=faults,
             speed=speed,
             begins=begins,
+            history=owner_fd is None,
         )
         self._owner = owner_fd
         self._linger = linger

@@ -1,7 +1,8 @@
-"""The stack of the built-in local stage: `deploy/jobrunner.yaml`, deployed by moto's CloudFormation as a user would.
+"""The stacks of the built-in local stage, deployed from `deploy/` by moto's CloudFormation as a user would.
 
-Its role, queue and state machine are those that the schedules of all projects of the stage name (`core.local_stage`),
-and come from the template alone. Its group is of a project `local`; the other projects have groups of their own.
+The role, queue and state machine of `jobrunner.yaml` are those that the schedules of all projects of the stage name
+(`core.local_stage`), and come from the template alone. Its group is of a project `local`; other projects have groups of
+their own. `history.yaml` is for all projects of the stage, on an endpoint that is there to stay.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from jobrunner.core import local_stage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobrunner.local.wire import Request
 
-#: Of the stack.
+#: Of the stacks.
 NAME: Final = "jobrunner"
+HISTORY: Final = "jobrunner-history"
 _PARAMETERS: Final = {
     "Project": "local",
     "Stage": "",
@@ -26,6 +30,7 @@ _PARAMETERS: Final = {
     "TaskRoleArn": local_stage.TASK_ROLE,
 }
 _GROUP: Final = local_stage.STATE_MACHINE.rpartition(":")[2]
+_OF_HISTORY: Final = {"Project": "*", "Stage": "", "Cluster": local_stage.CLUSTER}
 #: How a request to Scheduler names the queue or the machine, and not the role, which the timeout of a run names too.
 _IN_TARGET: Final = f":{_GROUP}".encode()
 _IN_BODY: Final = f'"{_GROUP}"'.encode()
@@ -57,12 +62,20 @@ def deploy(region: str) -> None:
         backend = prepare()[local_stage.ACCOUNT_ID][region]
         if not any(stack.name == NAME for stack in backend.stacks.values()):
             _give_way()
-            _create(backend)
+            _create(backend, NAME, "jobrunner.yaml", _PARAMETERS)
 
 
-def _create(backend: Any) -> None:
-    template = importlib.import_module("importlib.resources").files("jobrunner") / "deploy" / "jobrunner.yaml"
-    backend.create_stack(name=NAME, template=template.read_text(encoding="utf-8"), parameters=dict(_PARAMETERS))
+def deploy_history(region: str) -> None:
+    """Create the stack of history, unless another endpoint of this process has."""
+    with _lock:
+        backend = prepare()[local_stage.ACCOUNT_ID][region]
+        if not any(stack.name == HISTORY for stack in backend.stacks.values()):
+            _create(backend, HISTORY, "history.yaml", _OF_HISTORY)
+
+
+def _create(backend: Any, name: str, file: str, parameters: Mapping[str, str]) -> None:
+    template = importlib.import_module("importlib.resources").files("jobrunner") / "deploy" / file
+    backend.create_stack(name=name, template=template.read_text(encoding="utf-8"), parameters=dict(parameters))
 
 
 def _give_way() -> None:

@@ -3,6 +3,7 @@
 - `AWS::NoValue` in a list leaves a null there.
 - A parameter that changes is seen where `Ref` names it, not in `Sub`, not behind a condition or another resource.
 - Roles and queues keep their name, and roles their policies, whatever the template says.
+- A log group of a stack cannot be changed.
 - An inline policy of a role stays a Python dict, and IAM shows it as that.
 - A stack that came by a change set, as `aws cloudformation deploy` makes it, has no outputs, keeps its first parameters
   for the next comparison, and fails when a list is to stay as it is.
@@ -46,6 +47,7 @@ def patch() -> None:
     role.put_policy = _as_json(role.put_policy)
     role.update_from_cloudformation_json = classmethod(_replacing(_update_role))
     queue.update_from_cloudformation_json = classmethod(_replacing(queue.update_from_cloudformation_json))
+    _moto("logs.models").LogGroup.update_from_cloudformation_json = classmethod(_replacing(_update_log_group))
 
 
 def _moto(name: str) -> Any:
@@ -159,6 +161,11 @@ def _update_role(role: Any, _name: str, document: Any, _account: str, _region: s
     for policy in properties.get("Policies", ()):
         role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
     return role
+
+
+def _update_log_group(group: Any, _name: str, document: Any, _account: str, _region: str) -> Any:
+    group.set_retention_policy(document["Properties"].get("RetentionInDays"))
+    return group
 
 
 def _replacing(update: Callable[..., Any]) -> Callable[..., Any]:

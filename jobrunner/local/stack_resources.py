@@ -1,14 +1,15 @@
-"""Resources of CloudFormation that moto does not know: schedule groups, which are ours, and the policies of queues."""
+"""Resources of CloudFormation that moto does not know: schedule groups, which are ours, and policies of what it has."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
+from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from jobrunner.local import stack_groups
@@ -112,22 +113,25 @@ class ScheduleGroup(_Resource, CloudFormationModel):
         stack_groups.remove(region_name, self.name)
 
 
-class QueuePolicy(_Resource, CloudFormationModel):
-    """`AWS::SQS::QueuePolicy`: the attribute `Policy` of its queues."""
+class _Policy(_Resource):
+    """The policy of resources that keep it as an attribute.
 
-    def __init__(self, name: str, queues: list[str]) -> None:
+    Args:
+        name: Of the resource in the stack.
+        holders: URLs of queues, or ARNs of topics.
+    """
+
+    #: The property that names the holders.
+    property: str
+
+    def __init__(self, name: str, holders: list[str]) -> None:
         super().__init__(name)
-        self.queues = queues
+        self.holders = holders
 
     @staticmethod
     def cloudformation_name_type() -> str:
         """It has no name of its own."""
         return ""
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """The type in templates."""
-        return "AWS::SQS::QueuePolicy"
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
@@ -141,37 +145,69 @@ class QueuePolicy(_Resource, CloudFormationModel):
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
-    ) -> QueuePolicy:
+    ) -> Self:
         """Set it."""
         properties = cloudformation_json["Properties"]
-        made = cls(resource_name, [url.rpartition("/")[2] for url in properties["Queues"]])
+        made = cls(resource_name, properties[cls.property])
         made._set(account_id, region_name, json.dumps(properties["PolicyDocument"]))
         return made
 
     @classmethod
     def update_from_cloudformation_json(
         cls,
-        original_resource: QueuePolicy,
+        original_resource: Self,
         new_resource_name: str,
         cloudformation_json: Any,
         account_id: str,
         region_name: str,
-    ) -> QueuePolicy:
-        """Set it anew, and take it from queues that it is no more of."""
+    ) -> Self:
+        """Set it anew, and take it from those that it is no more of."""
         del new_resource_name
         original_resource.delete(account_id, region_name)
         return cls.create_from_cloudformation_json(original_resource.name, cloudformation_json, account_id, region_name)
 
     def delete(self, account_id: str, region_name: str) -> None:
-        """Take it from its queues."""
+        """Take it from its holders."""
         self._set(account_id, region_name, None)
 
     def _set(self, account: str, region: str, policy: str | None) -> None:
-        """A queue that is gone has none any more."""
-        for name in self.queues:
-            queue = sqs_backends[account][region].queues.get(name)
+        """Set it, or take it away. A holder that is gone has none any more."""
+        raise NotImplementedError
+
+
+class QueuePolicy(_Policy, CloudFormationModel):
+    """`AWS::SQS::QueuePolicy`: the attribute `Policy` of its queues."""
+
+    property = "Queues"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """The type in templates."""
+        return "AWS::SQS::QueuePolicy"
+
+    def _set(self, account: str, region: str, policy: str | None) -> None:
+        for url in self.holders:
+            queue = sqs_backends[account][region].queues.get(url.rpartition("/")[2])
             if queue is not None:
                 queue.policy = policy
+
+
+class TopicPolicy(_Policy, CloudFormationModel):
+    """`AWS::SNS::TopicPolicy`: the attribute `Policy` of its topics, in the place of the one that each begins with."""
+
+    property = "Topics"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """The type in templates."""
+        return "AWS::SNS::TopicPolicy"
+
+    def _set(self, account: str, region: str, policy: str | None) -> None:
+        for arn in self.holders:
+            topic = sns_backends[account][region].topics.get(arn)
+            if topic is not None:
+                first = json.dumps(topic._create_default_topic_policy(region, account, topic.name))  # noqa: SLF001
+                topic.policy = policy or first
 
 
 def register() -> None:

@@ -11,16 +11,19 @@ from jobrunner.core.ports import CONFLICT, NOT_FOUND
 from jobrunner.core.schedule_group import tags_of_group
 from jobrunner.core.schedule_request import job_of
 from jobrunner.errors import AwsError, AwsRefusedError
+from jobrunner.ops.noting import noted
 from jobrunner.ops.patience import patiently
 from jobrunner.ops.revisions import Revisions
 from jobrunner.ops.role_patience import RolePatience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from jobrunner.core.plan import Plan
     from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
+    from jobrunner.ops.noting import Note
     from jobrunner.ops.ports import Ports
 
 
@@ -90,8 +93,8 @@ def _delete_group(ports: Ports, settings: Settings, name: str) -> bool:
         return False
     if patiently(clock, lambda: schedules.names(name)):
         return False
-    patiently(clock, lambda: schedules.delete_group(name))
-    ports.audit.record("schedule_group_deleted", {"group": name})
+    with noted(ports.audit, "schedule_group_deleted", group=name):
+        patiently(clock, lambda: schedules.delete_group(name))
     return True
 
 
@@ -107,31 +110,31 @@ class _Writer:
 
     def create(self, change: Change, body: Mapping[str, Any]) -> None:
         """Create a schedule, and its group if there is none."""
-        try:
-            self._create(body)
-        except AwsRefusedError as error:
-            if error.code != CONFLICT:
-                raise
-            # Somebody applies the same project at this moment, or our own first try has worked after all.
-            found = self._get(change.name)
-            if found is None:
-                raise  # it is another conflict
-            if found != {**found, **body}:
-                raise _changed(change, "exists now", "scheduler:CreateSchedule") from error
-            return
-        self._record("schedule_created", change)
+        with self._noted("schedule_created", change) as note:
+            try:
+                self._create(body)
+            except AwsRefusedError as error:
+                if error.code != CONFLICT:
+                    raise
+                # Somebody applies the same project at this moment, or our own first try has worked after all.
+                found = self._get(change.name)
+                if found is None:
+                    raise  # it is another conflict
+                if found != {**found, **body}:
+                    raise _changed(change, "exists now", "scheduler:CreateSchedule") from error
+                note.only_if(changed=False)
 
     def update(self, change: Change, body: Mapping[str, Any]) -> None:
         """Replace a schedule, unless what the plan keeps of it is not as it was."""
         if (since := self._since(change, body)) is not None:
             raise _changed(change, since, "scheduler:UpdateSchedule")
-        try:
-            self._patiently(lambda: self._ports.schedules.update(body))
-        except AwsRefusedError as error:
-            if error.code != NOT_FOUND:
-                raise
-            raise _changed(change, "does not exist any more", "scheduler:UpdateSchedule") from error
-        self._record("schedule_updated", change, fields=[field.path for field in change.fields])
+        with self._noted("schedule_updated", change, fields=[field.path for field in change.fields]):
+            try:
+                self._patiently(lambda: self._ports.schedules.update(body))
+            except AwsRefusedError as error:
+                if error.code != NOT_FOUND:
+                    raise
+                raise _changed(change, "does not exist any more", "scheduler:UpdateSchedule") from error
 
     def delete(self, change: Change) -> None:
         """Delete a schedule; one that has gone is as good as deleted."""
@@ -140,8 +143,9 @@ class _Writer:
             return
         if job_of(found.get("Description"), self._settings) != change.job:
             raise _changed(change, f"is not one of {change.job} any more", "scheduler:DeleteSchedule")
-        if patiently(self._ports.clock, lambda: self._ports.schedules.delete(self._group, change.name)):
-            self._record("schedule_deleted", change)
+        with self._noted("schedule_deleted", change) as note:
+            schedules = self._ports.schedules
+            note.only_if(patiently(self._ports.clock, lambda: schedules.delete(self._group, change.name)))
 
     def _create(self, body: Mapping[str, Any]) -> None:
         schedules = self._ports.schedules
@@ -160,8 +164,9 @@ class _Writer:
 
     def _make_group(self) -> None:
         tags = tags_of_group(self._settings)
-        if patiently(self._ports.clock, lambda: self._ports.schedules.make_group(self._group, tags)):
-            self._ports.audit.record("schedule_group_created", {"group": self._group})
+        with noted(self._ports.audit, "schedule_group_created", group=self._group) as note:
+            schedules = self._ports.schedules
+            note.only_if(patiently(self._ports.clock, lambda: schedules.make_group(self._group, tags)))
 
     def _since(self, change: Change, body: Mapping[str, Any]) -> str | None:
         """Say what has become of a schedule since the plan was drawn; None when its update may be sent."""
@@ -180,8 +185,8 @@ class _Writer:
     def _get(self, name: str) -> Mapping[str, Any] | None:
         return patiently(self._ports.clock, lambda: self._ports.schedules.get(self._group, name))
 
-    def _record(self, action: str, change: Change, **more: Any) -> None:
-        self._ports.audit.record(action, {"schedule": change.name, "group": self._group, "job": change.job, **more})
+    def _noted(self, action: str, change: Change, **more: Any) -> AbstractContextManager[Note]:
+        return noted(self._ports.audit, action, schedule=change.name, group=self._group, job=change.job, **more)
 
 
 def _changed(change: Change, what: str, where: str) -> AwsRefusedError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core import naming
 from jobrunner.errors import AwsRefusedError, SpecError
+from jobrunner.ops.noting import noted
 from jobrunner.ops.patience import patiently
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def ensure_definition(ports: Ports, definition: TaskDefinition, spec: JobSpec, s
     if known is not None:
         return known
     ensure_log_group(ports, spec.log_group or settings.log_group, settings)
-    return register_definition(ports, definition)
+    return register_definition(ports, definition, spec.name)
 
 
 def existing_definition(ports: Ports, name: str) -> Definition:
@@ -96,12 +98,15 @@ def registered_definition(ports: Ports, definition: TaskDefinition) -> Definitio
     return None
 
 
-def register_definition(ports: Ports, definition: TaskDefinition) -> Definition:
-    """Register a revision.
+def register_definition(ports: Ports, definition: TaskDefinition, job: str) -> Definition:
+    """Register a revision for a job.
 
     A try that has worked although AWS says that it has not leaves a revision more, which harms nobody.
     """
-    return patiently(ports.clock, lambda: ports.definitions.register(definition.request()))
+    with noted(ports.audit, "task_definition_registered", job=job, task_definition=definition.family) as note:
+        registered = patiently(ports.clock, lambda: ports.definitions.register(definition.request()))
+        note.add(task_definition=registered.arn)
+    return registered
 
 
 class AskedOnce:
@@ -140,7 +145,9 @@ def ensure_log_group(ports: Ports, group: str, settings: Settings) -> None:
     A task whose log group does not exist fails to start, after a minute, with ResourceInitializationError.
     """
     tags: Mapping[str, Any] = {**settings.tags, "jobrunner:project": settings.project}
-    try:
-        patiently(ports.clock, lambda: ports.logs.ensure_group(group, retention_days=settings.log_retention, tags=tags))
-    except AwsRefusedError as error:
-        ports.audit.record("log_group_not_ensured", {"log_group": group, "error": error.what})
+    days = settings.log_retention
+    with (
+        suppress(AwsRefusedError),
+        noted(ports.audit, "log_group_created", log_group=group, retention_days=days) as note,
+    ):
+        note.only_if(patiently(ports.clock, lambda: ports.logs.ensure_group(group, retention_days=days, tags=tags)))

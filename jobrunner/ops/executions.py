@@ -23,6 +23,7 @@ from jobrunner.core.stops import started, stopped_by
 from jobrunner.core.verdict import judge
 from jobrunner.errors import AwsError
 from jobrunner.ops.from_ecs import ended_as, last_of
+from jobrunner.ops.noting import noted
 from jobrunner.ops.patience import patiently
 
 if TYPE_CHECKING:
@@ -144,10 +145,15 @@ def stop_execution(ports: Ports, settings: Settings, record: RunRecord, reason: 
     execution = execution_of(ports, settings, record.run_id)
     if execution is None or not execution.running:
         return False
-    return patiently(
-        ports.clock,
-        lambda: ports.executions.stop(execution.machine, execution.name, error=STOPPED_ERROR, cause=reason),
-    )
+    machine, name = execution.machine, execution.name
+    with noted(
+        ports.audit, "execution_stopped", run_id=record.run_id, job=record.job, execution=name, reason=reason
+    ) as note:
+        stopped = patiently(
+            ports.clock, lambda: ports.executions.stop(machine, name, error=STOPPED_ERROR, cause=reason)
+        )
+        note.only_if(stopped)
+    return stopped
 
 
 def stopped_between(

@@ -15,6 +15,7 @@ from jobrunner.errors import (
     LocalEndpointError,
     UnknownRunError,
 )
+from jobrunner.ops import from_history
 from jobrunner.ops.executions import Found, as_the_execution_says, known_to_the_execution
 from jobrunner.ops.from_ecs import gone_on, joined, record_of
 from jobrunner.ops.patience import patiently
@@ -22,7 +23,7 @@ from jobrunner.ops.perform import order_of, task_of_launch
 from jobrunner.ops.tasks_of import run_id_of, siblings_of, tasks_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.ports import Runs
@@ -34,7 +35,9 @@ _LISTED = 5
 
 
 def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> Found:
-    """Give the record of a run, from this machine or, failing that, from what ECS or the state machine still knows.
+    """Give the record of a run: from this machine, from what ECS or the state machine still knows, or from history.
+
+    In that order: what history has read of a run may be older than what ECS says of it.
 
     Args:
         ports: The outside.
@@ -56,7 +59,7 @@ def find(ports: Ports, settings: Settings, name: str | naming.RunRef) -> Found:
     if not found:
         known = _unrecorded(ports, settings, text)
     else:
-        [record] = found
+        record = from_history.reminded(ports, settings, found[0])
         known = _caught_up(ports, settings, record) if record.scheduled else Found(record=record)
     _check_reachable(ports, known.record)
     return known
@@ -108,55 +111,97 @@ def settle_launch(ports: Ports, record: RunRecord) -> RunRecord:
 
 def _unrecorded(ports: Ports, settings: Settings, name: str) -> Found:
     """Ask AWS for a run that this machine has no record of."""
+    try:
+        return _asked_for(ports, settings, name)
+    except AwsUnreachableError:
+        # A local endpoint that does not answer has gone, and nothing of a run that is over can change any more.
+        over = None if ports.connection.endpoint_id is None else from_history.over(ports, settings, name)
+        if over is None:
+            raise
+        return Found(record=over)
+
+
+def _asked_for(ports: Ports, settings: Settings, name: str) -> Found:
     if naming.is_ref(name):
         ref = naming.RunRef.parse(name)
         return _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
     if naming.is_task_arn(name):
-        return _from_task(ports, settings, _cluster_of(name, settings), name)
+        return _from_task(ports, settings, _cluster_of(name, settings), name, name)
     if "@" in name or naming.is_run_id(_spelt(name)):
         return _from_ecs(ports, settings, settings.cluster, _spelt(name), None)
-    raise UnknownRunError(
-        f"this machine knows no run {name!r}",
-        hint="A run that another machine started is found by its complete run id or its task ARN; "
-        "`jobrunner ps` lists what runs now.",
-    )
+    recalled = from_history.recall(ports, settings, name)
+    if not recalled.entries:
+        if isinstance(trouble := recalled.trouble, AwsUnreachableError):
+            raise trouble
+        raise UnknownRunError(
+            f"this machine knows no run {name!r}, nor does history",
+            hint=f"{recalled.words} ECS finds a run by its complete id or its task ARN only; "
+            "`jobrunner ps` lists what runs now.",
+        )
+    # History tells the rest of the id. Where the run is, ECS knows better.
+    return _from_ecs(ports, settings, settings.cluster, _only_id(name, recalled.ids), None)
 
 
 def _from_ecs(ports: Ports, settings: Settings, cluster: str, name: str, task_id: str | None) -> Found:
     tasks = tasks_named(ports, cluster, name, project=settings.project, stage=settings.stage)
     if not tasks and task_id:
-        return _from_task(ports, settings, cluster, task_id)
+        return _from_task(ports, settings, cluster, task_id, name)
     if not tasks:
-        return _from_execution(ports, settings, cluster, name)
-    ids = dict.fromkeys(run_id_of(task) or "" for task in sorted(tasks, key=order_of, reverse=True))
-    if len(ids) > 1:
-        raise _ambiguous(name, sorted(ids, reverse=True))
+        return _forgotten(ports, settings, cluster, name)
+    ids = {run_id_of(task) or "" for task in tasks}
+    if not naming.is_run_id(name):
+        ids |= set(from_history.recall(ports, settings, name).ids)
+    _only_id(name, ids)
     return _from_tasks(ports, settings, cluster, tasks)
 
 
-def _from_execution(ports: Ports, settings: Settings, cluster: str, name: str) -> Found:
-    """Ask the state machine for a run of which ECS knows no task."""
-    untold = ""
-    try:
-        record = known_to_the_execution(ports, settings, cluster, name)
-    except AwsError as error:
-        record, untold = None, f" What the state machine knows could not be asked: {error.what}."
-    if record is not None:
-        return Found(record=record)
-    stage = f", stage {settings.stage}" if settings.stage else ""
-    whose = f" It was looked for in project {settings.project}{stage}." if "@" in name else ""
-    raise UnknownRunError(
-        f"neither this machine nor ECS knows run {name!r} in cluster {cluster}",
-        hint=f"ECS forgets a stopped task after about an hour.{untold}{whose}",
-    )
-
-
-def _from_task(ports: Ports, settings: Settings, cluster: str, task: str) -> Found:
+def _from_task(ports: Ports, settings: Settings, cluster: str, task: str, name: str) -> Found:
     """Build the record of the run that a task belongs to."""
     snapshot = patiently(ports.clock, lambda: ports.tasks.describe(cluster, [task])).get(task)
     if snapshot is None:
-        raise UnknownRunError(f"ECS does not know task {task}", hint="ECS forgets a stopped task after about an hour.")
+        return _forgotten(ports, settings, cluster, name, task=task)
     return _from_tasks(ports, settings, cluster, siblings_of(ports, cluster, snapshot))
+
+
+def _forgotten(ports: Ports, settings: Settings, cluster: str, name: str, *, task: str | None = None) -> Found:
+    """Ask history, and the state machine, for a run of which ECS knows no task.
+
+    Of a task, history knows times and bill, and the state machine nothing; but that alone knows whether another attempt
+    follows.
+    """
+    recalled = from_history.recall(ports, settings, name)
+    entry = recalled.entry(_only_id(name, recalled.ids)) if recalled.entries else None
+    record = None if entry is None else from_history.complete_record(ports, settings, entry)
+    if record is not None and entry is not None and entry.launches:
+        if record.scheduled and record.at(ports.connection) and record.is_of(settings.project, settings.stage):
+            return as_the_execution_says(ports, settings, record, record.tasks)
+        return Found(record=record)
+    untold = ""
+    try:
+        told = None if naming.is_task_arn(name) else known_to_the_execution(ports, settings, cluster, name)
+    except AwsError as error:
+        told, untold = None, f" What the state machine knows could not be asked: {error.what}."
+    if (known := told or record) is not None:
+        return Found(record=known)
+    stage = f", stage {settings.stage}" if settings.stage else ""
+    whose = f" It was looked for in project {settings.project}{stage}." if "@" in name else ""
+    run = f"neither this machine nor ECS knows run {name!r} in cluster {cluster}"
+    raise UnknownRunError(
+        f"{run if task is None else f'ECS does not know task {task}'}, nor does history",
+        hint=f"ECS forgets a stopped task after about an hour. {recalled.words}{untold}{whose}",
+    )
+
+
+def _only_id(name: str, ids: Collection[str]) -> str:
+    """Give the one id that a name means.
+
+    Raises:
+        AmbiguousRunError: It means several.
+    """
+    first, *others = sorted(ids, reverse=True)
+    if others:
+        raise _ambiguous(name, [first, *others])
+    return first
 
 
 def _from_tasks(ports: Ports, settings: Settings, cluster: str, tasks: Sequence[TaskSnapshot]) -> Found:

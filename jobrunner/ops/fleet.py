@@ -22,6 +22,7 @@ from jobrunner.core.verdict import FAIL_FAST
 from jobrunner.errors import AwsError
 from jobrunner.ops.dispatch import WORKERS, Dispatcher
 from jobrunner.ops.observe import audit_end, patience_of
+from jobrunner.ops.perform import task_accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from jobrunner.core.guarding import Guard
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
+    from jobrunner.core.spend import Standing
     from jobrunner.core.variations import Variation
+    from jobrunner.ops.notify import Telling
     from jobrunner.ops.ports import Ports
     from jobrunner.ops.start import Beginner, Begun
 
@@ -75,6 +78,8 @@ class Fleet:
         parallel: How many may be under way at once.
         fail_fast: Whether the first failure stops all others.
         logs: Whether their logs are read; then log lines are among the events.
+        over_budget: The budgets that they exceed, as they were told to.
+        telling: Tells of them.
 
     Attributes:
         tally: How many are where; always up to date.
@@ -93,6 +98,8 @@ class Fleet:
         parallel: int,
         fail_fast: bool = False,
         logs: bool = False,
+        over_budget: Sequence[Standing] = (),
+        telling: Telling | None = None,
     ) -> None:
         if parallel < 1:
             raise ValueError(f"parallel is {parallel}: at least one run must be under way for any to end")
@@ -104,12 +111,14 @@ class Fleet:
         self._patience = patience_of(ports)
         self._parallel = parallel
         self._fail_fast = fail_fast
+        self._telling = telling
         self._queue = deque(range(len(variations)))
         self._members: dict[int, _Member] = {}
         self._agenda = Agenda()
         self._ready: deque[int] = deque()
         self._stop: str | None = None
         self._stop_taken = self._leaving = False
+        self.over_budget = tuple(over_budget)
         self.tally = Tally(len(variations))
         self.outcomes: list[Outcome | None] = [None] * len(variations)
         self.errors: dict[int, AwsError] = {}
@@ -242,6 +251,8 @@ class Fleet:
                 yield self._event(member.index, run_id, event)
         if step.outcome is not None:
             audit_end(self._ports, step.outcome)
+            if self._telling is not None:
+                self._telling.ended(member.course.record, step.outcome)
             del self._members[member.index]
             if step.error is not None:
                 self._refused(member.index, step.error)
@@ -318,6 +329,8 @@ class Fleet:
         member = self._members.get(index)
         if member is None:
             return
+        if self._telling is not None and (task_arn := task_accepted(observation)) is not None:
+            self._telling.started(member.course.record, task_arn)
         member.observations.append(observation)
         member.asked -= 1
         if member.asked == 0:

@@ -21,6 +21,7 @@ from jobrunner.core.outcome import LogReport, merged
 from jobrunner.errors import UnknownRunError
 from jobrunner.ops.executions import waits
 from jobrunner.ops.from_ecs import last_of
+from jobrunner.ops.noting import noted
 from jobrunner.ops.observe import Observer, StopSignal
 from jobrunner.ops.replay import read_earlier, replay
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from jobrunner.core.naming import RunRef
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
+    from jobrunner.core.spend import Standing
     from jobrunner.errors import AwsError
+    from jobrunner.ops.notify import Telling
     from jobrunner.ops.ports import Ports
     from jobrunner.ops.sequel import Sequel
 
@@ -41,6 +44,7 @@ class Run:
 
     Attributes:
         trouble: Of a scheduled run: why it is not known whether another attempt follows; None when it is.
+        over_budget: The budgets that it exceeds, as it was told to.
     """
 
     def __init__(
@@ -52,8 +56,12 @@ class Run:
         fresh: bool = False,
         sequel: Sequel | None = None,
         trouble: AwsError | None = None,
+        over_budget: Sequence[Standing] = (),
+        telling: Telling | None = None,
     ) -> None:
         self.trouble = trouble
+        self._telling = telling
+        self.over_budget = tuple(over_budget)
         self._ports = ports
         self._begun = record
         self._stop = StopSignal()
@@ -199,13 +207,15 @@ class Run:
         record, said = self.record, self._stop.reason or reason
         if record.task_arn is None or self.stopping:
             return
-        self._ports.tasks.stop(record.cluster, record.task_arn, said)
-        self._ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": said})
+        with noted(self._ports.audit, "run_stopped", run_id=record.run_id, job=record.job, reason=said):
+            self._ports.tasks.stop(record.cluster, record.task_arn, said)
         self._told_to_stop = record.task_arn
 
     @cached_property
     def _observed(self) -> Observer:
-        self._observer = Observer(self._ports, self._begun, self._stop, manner=self._manner, fresh=self._fresh)
+        self._observer = Observer(
+            self._ports, self._begun, self._stop, manner=self._manner, fresh=self._fresh, telling=self._telling
+        )
         if self._leaving:
             self._observer.leaving()
         return self._observer
@@ -222,6 +232,7 @@ class Run:
                 return  # whoever follows is leaving
             if not self._goes_on(self._ended):
                 yield from self._warning()
+                self._tell(self._ended.outcome)
                 yield self._ended
                 return
             if self._begun.outcome is None:
@@ -262,7 +273,13 @@ class Run:
             read = self._read
             logs = merged([read[arn].logs if arn in read else logs for arn, logs in reports])
             outcome = replace(outcome, logs=logs)
+        self._tell(outcome)
         yield Finished(outcome=outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Tell of the end of a scheduled run, if it is certain; of any other, the observer has."""
+        if self._telling is not None and self._begun.scheduled and self.trouble is None:
+            self._telling.ended(self._begun, outcome)
 
     def _has_task(self) -> bool:
         """Wait for the next task of a scheduled run that waits; tell whether there is one to follow."""

@@ -10,7 +10,7 @@ from jobrunner.core.course import Course, Manner
 from jobrunner.core.events import Finished
 from jobrunner.core.lifecycle import STOPPED
 from jobrunner.core.observations import Ask, Observation, Overtaken, Patience, Step, StopAccepted
-from jobrunner.ops.perform import perform
+from jobrunner.ops.perform import perform, task_accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.outcome import Outcome
     from jobrunner.core.record import RunRecord
+    from jobrunner.ops.notify import Telling
     from jobrunner.ops.ports import Ports
 
 
@@ -79,12 +80,21 @@ class Observer:
         stop: Asks for the stop of the run.
         manner: How it is followed.
         fresh: Whether nobody can have sent the record's launch.
+        telling: Tells of the run.
     """
 
     def __init__(
-        self, ports: Ports, record: RunRecord, stop: StopSignal, *, manner: Manner | None = None, fresh: bool = False
+        self,
+        ports: Ports,
+        record: RunRecord,
+        stop: StopSignal,
+        *,
+        manner: Manner | None = None,
+        fresh: bool = False,
+        telling: Telling | None = None,
     ) -> None:
         self._ports = ports
+        self._telling = telling
         self._stop = stop
         self._manner = manner or Manner()
         self._course = self._course_of(record, fresh=fresh)
@@ -241,6 +251,8 @@ class Observer:
         observation = perform(self._ports, ask, record)
         if isinstance(observation, StopAccepted):
             self._told_to_stop = record.task_arn
+        if self._telling is not None and (task_arn := task_accepted(observation)) is not None:
+            self._telling.started(record, task_arn)
         return observation
 
     def _elsewhere(self, planned: RunRecord) -> Overtaken | None:
@@ -254,9 +266,15 @@ class Observer:
         stored = self._ports.runs.advance(step.record)
         if step.error is None and step.record.is_behind(stored):
             return Overtaken(record=stored)
-        if step.outcome is not None:
-            audit_end(self._ports, step.outcome)
+        if step.record.outcome is not None:
+            self._ended(step.record, step.record.outcome)
         return None
+
+    def _ended(self, record: RunRecord, outcome: Outcome) -> None:
+        audit_end(self._ports, outcome)
+        # Whether the end of an attempt is that of a scheduled run is for AWS to say.
+        if self._telling is not None and not record.scheduled:
+            self._telling.ended(record, outcome)
 
 
 def audit_end(ports: Ports, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobrunner.core.plan_fields import effective
 from jobrunner.core.plan_times import moment_of, times_of
 from jobrunner.errors import UnknownJobError
+from jobrunner.ops.noting import noted
 from jobrunner.ops.patience import patiently
 from jobrunner.ops.scheduled import read_ours
 
@@ -82,9 +83,9 @@ def _set(ports: Ports, name: str, job: str, body: Mapping[str, Any], *, paused: 
         return Paused(name=name, job=job, paused=not paused, changed=False, over=True)
     # UpdateSchedule replaces the whole schedule: all else is sent as GetSchedule has given it.
     changed = {**effective(body, now), "State": wanted}
-    patiently(ports.clock, lambda: ports.schedules.update(changed))
     action = "schedule_paused" if paused else "schedule_resumed"
-    ports.audit.record(action, {"schedule": name, "group": body["GroupName"], "job": job})
+    with noted(ports.audit, action, schedule=name, group=body["GroupName"], job=job):
+        patiently(ports.clock, lambda: ports.schedules.update(changed))
     return Paused(name=name, job=job, paused=paused, changed=True)
 
 

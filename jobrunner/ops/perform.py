@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from jobrunner.core import naming
 from jobrunner.core.follow import ReadLog
@@ -25,12 +25,17 @@ from jobrunner.core.observations import (
     TaskFound,
     TaskSeen,
 )
+from jobrunner.core.outcome import iso
 from jobrunner.core.request import ATTEMPT_VARIABLE, RunRequest
 from jobrunner.errors import AwsError
+from jobrunner.ops.noting import noted
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from jobrunner.core.lifecycle import TaskSnapshot
     from jobrunner.core.record import RunRecord
+    from jobrunner.ops.noting import Note
     from jobrunner.ops.ports import Ports
 
 
@@ -62,36 +67,48 @@ def _called(
             task = ports.tasks.describe(record.cluster, [task_arn]).get(task_arn)
             return TaskSeen(task=task, at=ports.clock.now())
         case StopTask():
-            ports.tasks.stop(record.cluster, task_arn, ask.reason)
-            ports.audit.record("run_stopped", {"run_id": record.run_id, "job": record.job, "reason": ask.reason})
+            with _noted(ports, "run_stopped", record, reason=ask.reason):
+                ports.tasks.stop(record.cluster, task_arn, ask.reason)
             return StopAccepted()
         case LaunchTask():
             return _launched(ports, ask.record)
         case FindTask():
             return TaskFound(task_arn=task_of_launch(ports, record))
         case SetDeadline():
-            ports.deadlines.set(ask.deadline)
+            with _noted(ports, "deadline_set", record, schedule=ask.deadline.name, deadline=iso(ask.deadline.at)):
+                ports.deadlines.set(ask.deadline)
             return DeadlineSet()
         case ClearDeadline():
-            ports.deadlines.clear(ask.name, ask.group)
+            with _noted(ports, "deadline_cleared", record, schedule=ask.name):
+                ports.deadlines.clear(ask.name, ask.group)
             return DeadlineCleared()
         case _:
             assert_never(ask)
 
 
 def _launched(ports: Ports, record: RunRecord) -> Launched:
-    launch = ports.tasks.run(RunRequest(body=record.request or {}))
-    ports.audit.record(
-        "run_started",
-        {
-            "run_id": record.run_id,
-            "job": record.job,
-            "task_arn": launch.task.task_arn if launch.task else None,
-            "attempt": record.attempt,
-            "key": record.key,
-        },
-    )
+    with _noted(ports, "run_started", record, attempt=record.attempt, key=record.key) as note:
+        launch = ports.tasks.run(RunRequest(body=record.request or {}))
+        note.add(task_arn=launch.task.task_arn if launch.task else None)
+        if launch.failures:
+            note.add(error="; ".join(map(str, launch.failures)))
     return Launched(launch=launch)
+
+
+def _noted(ports: Ports, action: str, record: RunRecord, **fields: Any) -> AbstractContextManager[Note]:
+    """Note a call of a run; the course makes it again if it is throttled."""
+    return noted(ports.audit, action, repeated=True, run_id=record.run_id, job=record.job, **fields)
+
+
+def task_accepted(observation: Observation) -> str | None:
+    """Give the task that an observation shows ECS to have accepted from us; None if it shows none."""
+    match observation:
+        case Launched(launch=launch) if launch.task is not None:
+            return launch.task.task_arn
+        case TaskFound(task_arn=str() as task_arn):
+            return task_arn
+        case _:
+            return None
 
 
 def task_of_launch(ports: Ports, record: RunRecord) -> str | None:

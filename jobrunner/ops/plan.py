@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core import naming
 from jobrunner.core.definition import task_definition
-from jobrunner.core.forecast import TaskSize, definition_named, sizes_of
+from jobrunner.core.forecast import definition_named, sizes_of
 from jobrunner.core.place import Place, account_of
 from jobrunner.core.plan import make_plan
 from jobrunner.core.plan_definition import definition_differences
 from jobrunner.core.schedule_request import job_of, schedule_requests
+from jobrunner.core.task_size import TaskSize
 from jobrunner.ops import define
 from jobrunner.ops.parallel import THREADS, in_order
 from jobrunner.ops.patience import patiently
 from jobrunner.ops.revisions import new_revision
 from jobrunner.ops.scheduled import check_group, read_schedules
+from jobrunner.ops.spend import past_of_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -86,7 +88,9 @@ def draw_plan(
     for spec in wanted:
         schedule_requests(spec, settings, anywhere, task_definition=spec.name)
     check_group(ports, settings)
-    actual = read_schedules(ports, settings, jobs=only, threads=threads)
+    # What the whole project costs depends on the schedules of the other jobs, too.
+    whole = inside and settings.budget is not None
+    actual = read_schedules(ports, settings, jobs=None if whole else only, threads=threads)
     asking = replace(ports, definitions=define.AskedOnce(ports.definitions))
     found = in_order(lambda spec: _known(asking, spec, settings), wanted, threads=threads)
     known = {spec.name: one for spec, one in zip(wanted, found, strict=True)}
@@ -100,11 +104,12 @@ def draw_plan(
     ]
     seen = _ours(actual, desired, settings, adopt=adopt) if inside else {}
     described = _described(asking, seen, known, threads=threads)
+    now = ports.clock.now()
     return make_plan(
         desired,
         actual,
-        settings=settings,
-        now=ports.clock.now(),
+        settings=settings if inside else replace(settings, budget=None),
+        now=now,
         prune=prune,
         adopt=adopt,
         only=only,
@@ -112,7 +117,15 @@ def draw_plan(
         inside=dict(_inside(desired, seen, known, described)),
         sizes={**_sizes(described), **sizes_of(desired, jobs)},
         prices=ports.prices,
+        past=past_of_jobs(ports.history, settings, _jobs(desired, seen, settings), now=now),
+        budgets={spec.name: spec.budget for spec in wanted if spec.budget is not None},
     )
+
+
+def _jobs(desired: Sequence[ScheduleRequest], seen: _Schedules, settings: Settings) -> list[str]:
+    """Give the jobs whose schedules cost something, each once."""
+    there = (job_of(body.get("Description"), settings) for body in seen.values())
+    return list(dict.fromkeys([*(request.job for request in desired), *filter(None, there)]))
 
 
 def draw_removal(ports: Ports, settings: Settings, *, threads: int = THREADS) -> Plan:

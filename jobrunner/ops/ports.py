@@ -15,12 +15,17 @@ if TYPE_CHECKING:
         Clock,
         Deadlines,
         Definitions,
+        EventLog,
         Executions,
+        History,
         Identity,
         Logs,
         Runs,
         Schedules,
         Tasks,
+        Told,
+        Topics,
+        Webhooks,
     )
 
 
@@ -40,14 +45,20 @@ class Ports:
     executions: Executions
     identity: Identity
     logs: Logs
+    events: EventLog
     runs: Runs
+    history: History
     clock: Clock
     audit: Audit
     prices: PriceTable
+    topics: Topics
+    webhooks: Webhooks
+    told: Told
     release: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         """Write out the audit trail, within a bounded time, and release store and connections. May be called twice."""
         self.audit.close()
         self.runs.close()
+        self.history.close()
         self.release()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from jobrunner.core.repricing import repriced
 from jobrunner.errors import SpecError
 from jobrunner.ops.patience import patiently
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobrunner.core.billing_prices import Key, Price, PriceTable
-    from jobrunner.core.ports import Clock, PriceList
+    from jobrunner.core.history import Source
+    from jobrunner.core.ports import Clock, History, PriceList
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +64,14 @@ def read_prices(price_list: PriceList, clock: Clock, table: PriceTable, region: 
         )
     known = {key: table.prices[key] for key in prices if key in table.prices}
     return Reading(region=region, prices=prices, known=known)
+
+
+def price_the_past(history: History, source: Source, table: PriceTable) -> int:
+    """Give past runs of unknown cost the one that they have by a table; give how many runs have changed.
+
+    What a run was priced at before stays: a newer price is not the one that it was charged.
+
+    Raises:
+        StoreError: What this machine has read of history cannot be read again.
+    """
+    return history.reprice(source, partial(repriced, region=source.region, prices=table))

@@ -94,6 +94,4 @@ class Revisions:
         if log_group not in self._log_groups:
             define.ensure_log_group(ports, log_group, settings)
             self._log_groups.add(log_group)
-        arn = define.register_definition(ports, definition).arn
-        ports.audit.record("task_definition_registered", {"job": job, "task_definition": arn})
-        return arn
+        return define.register_definition(ports, definition, job).arn

@@ -10,6 +10,7 @@ from jobrunner.ops.overview import ScheduleStatus, overview
 from jobrunner.ops.parallel import THREADS
 from jobrunner.ops.pause import Paused, set_paused
 from jobrunner.ops.plan import draw_plan, draw_removal
+from jobrunner.ops.spend import check_plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -50,8 +51,9 @@ class Scheduling:
             self.ports, self.jobs, self.settings, prune=prune, adopt=adopt, only=only, threads=self._threads
         )
 
-    def apply(self, plan: Plan) -> Iterator[Applied]:
-        """Carry out a plan; see `ops.apply.apply_plan`."""
+    def apply(self, plan: Plan, *, over_budget: bool) -> Iterator[Applied]:
+        """Carry out a plan, if the budgets allow it; see `ops.apply.apply_plan` and `ops.spend.check_plan`."""
+        check_plan(self.ports, plan, over_budget=over_budget)
         return apply_plan(self.ports, self.jobs, self.settings, plan)
 
     def removal(self) -> Plan:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.core import naming
 from jobrunner.core.billing import MINIMUM_SECONDS
 from jobrunner.core.ending import conclude, unread
 from jobrunner.core.outcome import Outcome, Verdict, iso
-from jobrunner.core.request import JOB_VARIABLE
 from jobrunner.core.retry import after_end
 from jobrunner.core.stops import started
 from jobrunner.core.verdict import judge
@@ -163,22 +161,11 @@ def running(ports: Ports, settings: Settings) -> Sequence[RunStatus]:
 
 
 def _running(ports: Ports, settings: Settings, task: TaskSnapshot) -> RunStatus | None:
+    from jobrunner.core.history_events import is_of  # noqa: PLC0415  `run` lists nothing
+
     record = ports.runs.by_task(task.task_arn)
-    if record is None and _ours(task, settings):
+    if record is None and is_of(task, project=settings.project, stage=settings.stage):
         record = record_of(ports, settings, settings.cluster, task)
     if record is None or (record.project, record.stage) != (settings.project, settings.stage):
         return None
     return RunStatus(record=record, task=task, outcome=None)
-
-
-def _ours(task: TaskSnapshot, settings: Settings) -> bool:
-    """Tell whether a task is of this project and stage: by its family, or by what its job's schedules start it as."""
-    job = task.environment.get(JOB_VARIABLE)
-    if not job:
-        return False
-    project, stage = settings.project, settings.stage
-    family = (task.task_definition_arn or "").rsplit("/", 1)[-1].partition(":")[0]
-    scope = naming.schedule_scope(project=project, stage=stage, job=job)
-    return family == naming.family(project=project, stage=stage, job=job) or (
-        task.started_by == naming.started_by_schedule(scope)
-    )

@@ -8,25 +8,24 @@ synchronous", sqlite.org), and then a task would run that nobody knows of.
 from __future__ import annotations
 
 import json
-import os
-import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobrunner.core.record import RunRecord
 from jobrunner.errors import StoreError
+from jobrunner.store.sqlite_file import BUSY_SECONDS, UNWRITABLE, SqliteFile, hint_of, prefer_wal
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from jobrunner.store.sqlite_file import Identity
+
 FILE = "runs.sqlite"
 #: Raised with every change of the tables; older versions of jobrunner then refuse the file.
 SCHEMA_VERSION = 1
-#: How long a process waits for another one's commit.
-BUSY_SECONDS = 15.0
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -49,6 +48,12 @@ _VALUES = ":run_id, :job, :project, :stage, :created_at, :task_arn, :finished, :
 _UPDATE = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[1:])
 _REPLACE = f"INSERT INTO runs ({_COLUMNS}) VALUES ({_VALUES}) ON CONFLICT (run_id) DO UPDATE SET {_UPDATE}"  # noqa: S608
 _NEWEST = "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+#: From a place in the order of `created_at` and `rowid`, which is that of an index; row ids begin with 1.
+_BEGUN_SINCE = (
+    "SELECT created_at, rowid, record FROM runs WHERE (created_at, rowid) > (?, ?) AND project = ? AND stage IS ? "
+    "ORDER BY created_at, rowid LIMIT 500"
+)
+_MINUS_INFINITY = -(2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,10 +74,7 @@ class SqliteRuns:
 
     def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = path
-        self._busy_seconds = busy_seconds
-        self._lock = threading.RLock()
-        self._open: tuple[int, sqlite3.Connection] | None = None
-        self._inherited: tuple[int, sqlite3.Connection] | None = None
+        self._file = SqliteFile(path, busy_seconds=busy_seconds, synchronous="FULL", prepare=self._prepare)
 
     def add(self, record: RunRecord) -> RunRecord:
         """Store a new record durably; see `ports.Runs.add`."""
@@ -134,64 +136,38 @@ class SqliteRuns:
         where = f"WHERE {' AND '.join(terms)} " if terms else ""
         return self._select(f"{where}{_NEWEST}", *([job] if job is not None else []), limit)
 
+    def begun_since(self, moment: datetime | None, *, project: str, stage: str | None) -> Iterator[RunRecord]:
+        """Give records, oldest first, some at a time; see `ports.Runs.begun_since`."""
+        place = (_MINUS_INFINITY if moment is None else _microseconds(moment), 0)
+        while True:
+            with self._file.lock, self._errors():
+                rows = self._connection().execute(_BEGUN_SINCE, (*place, project, stage)).fetchall()
+            if not rows:
+                return
+            yield from (self._record((text,)) for *_, text in rows)
+            place = rows[-1][:2]
+
     def close(self) -> None:
         """Release the file; the next use opens it again."""
-        with self._lock:
-            if self._open is not None and self._open[0] == os.getpid():
-                self._open[1].close()
-                self._open = None
+        self._file.close()
 
     def _select(self, clause: str, *values: object) -> Sequence[RunRecord]:
-        with self._lock, self._errors():
+        with self._file.lock, self._errors():
             rows = self._connection().execute(f"SELECT record FROM runs {clause}", values).fetchall()  # noqa: S608
         return [self._record(row) for row in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors():
-            connection = self._connection()
-            # IMMEDIATE: a transaction that reads first and writes later fails when another one wrote in between.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # SQLite ends it by itself when the disk is full
-                    connection.execute("ROLLBACK")
-                raise
+        with self._errors(), self._file.transaction() as connection:
+            yield connection
 
     def _connection(self) -> sqlite3.Connection:
-        """Give this process's connection.
+        return self._file.connection()[0]
 
-        One that was open when the process forked may be neither used nor closed in the child ("How to corrupt
-        an SQLite database file", 2.6): it is kept, so that nothing closes it.
-        """
-        if self._open is None or self._open[0] != os.getpid():
-            self._inherited = self._open
-            self._open = (os.getpid(), self._connect())
-        return self._open[1]
-
-    def _connect(self) -> sqlite3.Connection:
-        import sqlite3  # noqa: PLC0415  `--help` and `validate` do without
-
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created here for its mode; SQLite gives the same one to the files beside it (-wal, -shm).
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(
-            self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection, _: Identity) -> None:
         if self._version(connection) == SCHEMA_VERSION:
             return
-        _prefer_wal(connection)
+        prefer_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         # Asked again inside: another process may have just made the tables.
         if self._version(connection) == 0:
@@ -220,7 +196,7 @@ class SqliteRuns:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        import sqlite3  # noqa: PLC0415  as in _connect
+        import sqlite3  # noqa: PLC0415  `--help` and `validate` do without
 
         try:
             yield
@@ -232,17 +208,15 @@ class SqliteRuns:
             ) from error
 
     def _hint(self, error: Exception) -> str:
-        import sqlite3  # noqa: PLC0415  as in _connect
+        import sqlite3  # noqa: PLC0415  `--help` and `validate` do without
 
+        if (hint := hint_of(error, busy_seconds=self._file.busy_seconds)) is not None:
+            return hint
         said = str(error).lower()
-        if "locked" in said or "busy" in said:
-            return f"Another process has held it for over {self._busy_seconds:g} s; look who uses it, and try again."
-        if "full" in said or "no space" in said:
-            return "Make room on the disk, or set JOBRUNNER_STATE_DIR to a directory that has some."
         damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
         if damaged or "no such" in said or "already exists" in said:
             return self._aside()
-        return "Make the directory writable, or set JOBRUNNER_STATE_DIR to one that is."
+        return UNWRITABLE
 
     def _aside(self) -> str:
         return (
@@ -251,29 +225,18 @@ class SqliteRuns:
         )
 
 
-def _prefer_wal(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer not wait for each other; the file keeps the mode.
-
-    It is no condition: on a network file system, or while another process opens the same new file, SQLite keeps
-    its rollback journal, which is as durable.
-    """
-    import sqlite3  # noqa: PLC0415  as in _connect
-
-    try:
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error):
-            raise
-
-
 def _row(record: RunRecord) -> dict[str, Any]:
     return {
         "run_id": record.run_id,
         "job": record.job,
         "project": record.project,
         "stage": record.stage,
-        "created_at": (record.created_at - _EPOCH) // timedelta(microseconds=1),
+        "created_at": _microseconds(record.created_at),
         "task_arn": record.task_arn,
         "finished": record.outcome is not None,
         "record": json.dumps(record.to_json(), separators=(",", ":")),
     }
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -3,8 +3,8 @@
     clock = ScriptedClock()
     aws = FakeAws(clock)
     aws.script(TaskScript(runs=2.5, exit_codes={"main": 3}, lines=(Line(message="hello", after=1.0),)))
-    # aws.tasks, .definitions, .logs, .deadlines, .schedules, .executions and .identity are ports; MemoryRuns() and
-    # MemoryAudit() are the others.
+    # aws.tasks, .definitions, .logs, .events, .deadlines, .schedules, .executions and .identity are ports;
+    # MemoryRuns(), MemoryAudit(), MemoryTold(), FakeTopics() and FakeWebhooks() are others.
 
 `ScriptedClock.sleep` advances the time at once, so a run of two hours takes milliseconds. Tasks advance with the
 clock through ECS's states, and their log lines become readable with a delay. Failures are ordered with `fail`:
@@ -22,10 +22,12 @@ from jobrunner.testing.aws import FakeAws
 from jobrunner.testing.clock import ScriptedClock
 from jobrunner.testing.deadlines import FakeDeadlines
 from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
+from jobrunner.testing.event_log import FakeEventLog
 from jobrunner.testing.executions import FakeExecutions
 from jobrunner.testing.identity import FakeIdentity
 from jobrunner.testing.logs import FakeLogs
-from jobrunner.testing.memory import MemoryAudit, MemoryRuns
+from jobrunner.testing.memory import MemoryAudit, MemoryRuns, MemoryTold
+from jobrunner.testing.notices import FakeTopics, FakeWebhooks
 from jobrunner.testing.prices import FakePriceList
 from jobrunner.testing.schedules import FakeSchedules
 from jobrunner.testing.snapshots import container, running_task, stopped_task, task
@@ -35,6 +37,7 @@ __all__ = [
     "FakeAws",
     "FakeDeadlines",
     "FakeDefinitions",
+    "FakeEventLog",
     "FakeExecutions",
     "FakeIdentity",
     "FakeLogs",
@@ -42,9 +45,12 @@ __all__ = [
     "FakeSchedules",
     "FakeTask",
     "FakeTasks",
+    "FakeTopics",
+    "FakeWebhooks",
     "Line",
     "MemoryAudit",
     "MemoryRuns",
+    "MemoryTold",
     "ScriptedClock",
     "TaskScript",
     "container",

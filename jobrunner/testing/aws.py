@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from jobrunner.core.local_stage import ACCOUNT_ID, CLUSTER, REGION
 from jobrunner.testing.deadlines import FakeDeadlines
 from jobrunner.testing.ecs import FakeDefinitions, FakeTasks
+from jobrunner.testing.event_log import FakeEventLog
 from jobrunner.testing.executions import FakeExecutions
 from jobrunner.testing.identity import FakeIdentity
 from jobrunner.testing.logs import FakeLogs
+from jobrunner.testing.notices import FakeTopics, FakeWebhooks
 from jobrunner.testing.schedules import FakeSchedules
 from jobrunner.testing.task import FakeTask, TaskScript
 
@@ -30,7 +32,10 @@ class FakeAws:
         deadlines: `ports.Deadlines`; they are not among the schedules.
         schedules: `ports.Schedules`.
         executions: `ports.Executions`.
+        events: `ports.EventLog`.
         identity: `ports.Identity`.
+        topics: `ports.Topics`.
+        webhooks: `ports.Webhooks`, which are nobody's in particular.
         started: Every task, in the order of its start.
         default: The script of tasks for which `script` ordered no other.
 
@@ -56,9 +61,12 @@ class FakeAws:
         self.logs = FakeLogs(self)
         self.tasks = FakeTasks(self)
         self.deadlines = FakeDeadlines(self)
-        self.schedules = FakeSchedules()
+        self.schedules = FakeSchedules(clock)
         self.executions = FakeExecutions(clock)
+        self.events = FakeEventLog()
         self.identity = FakeIdentity()
+        self.topics = FakeTopics()
+        self.webhooks = FakeWebhooks()
 
     def script(self, *scripts: TaskScript) -> None:
         """Order what the next tasks do, one script for each."""

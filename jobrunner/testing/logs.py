@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobrunner.core.follow import LogPage, StreamAbsent
@@ -11,19 +12,20 @@ from jobrunner.testing.ecs import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from jobrunner.core.follow import LogStream, ReadLog, ReadResult
     from jobrunner.testing.aws import FakeAws
 
 _EMPTY = "/empty"
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeLogs(Scripted):
     """`ports.Logs` on a `FakeAws`.
 
     Attributes:
-        groups: The log groups that exist, with their retention in days.
+        groups: The log groups that exist, with their retention in days; None of one that keeps all.
+        made: When they were created, for those of which that matters; others have always been there.
         page_size: Events of a page.
         empty_pages: Whether an empty page, with a token of its own, comes before each page with lines but
             the first: AWS does so, and it is not the end.
@@ -33,7 +35,8 @@ class FakeLogs(Scripted):
         super().__init__()
         self._aws = aws
         self._answers: deque[ReadResult] = deque()
-        self.groups: dict[str, int] = {}
+        self.groups: dict[str, int | None] = {}
+        self.made: dict[str, datetime] = {}
         self.page_size = 10_000
         self.empty_pages = False
 
@@ -64,7 +67,16 @@ class FakeLogs(Scripted):
         if group in self.groups:
             return False
         self.groups[group] = retention_days
+        self.made[group] = self._aws.clock.now()
         return True
+
+    def kept_since(self, group: str, now: datetime) -> datetime | None:
+        """Say since when a log group has kept what was written; see `ports.Logs.kept_since`."""
+        self._called("kept_since")
+        if group not in self.groups:
+            return None
+        days = self.groups[group]
+        return max(self.made.get(group, _EVER), _EVER if days is None else now - timedelta(days=days))
 
     def _lines(self, stream: LogStream) -> list[tuple[datetime, str]]:
         now = self._aws.clock.now()

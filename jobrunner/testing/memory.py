@@ -1,4 +1,4 @@
-"""Fakes of `ports.Runs` and `ports.Audit` in memory."""
+"""Fakes of `ports.Runs`, `ports.Audit` and `ports.Told` in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from jobrunner.testing.ecs import Scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from jobrunner.core.record import RunRecord
 
@@ -77,6 +78,18 @@ class MemoryRuns(Scripted):
             if job in {None, record.job} and not (unfinished and record.outcome is not None)
         ][:limit]
 
+    def begun_since(self, moment: datetime | None, *, project: str, stage: str | None) -> Iterator[RunRecord]:
+        """Give records, oldest first; see `ports.Runs.begun_since`."""
+        self._called("begun_since")
+        return iter(
+            [
+                record
+                for record in sorted(self._records.values(), key=lambda one: one.created_at)
+                if (record.project, record.stage) == (project, stage)
+                and (moment is None or record.created_at >= moment)
+            ]
+        )
+
     def close(self) -> None:
         """Do nothing: the records stay."""
         self._called("close")
@@ -107,3 +120,28 @@ class MemoryAudit:
     def close(self) -> None:
         """Note that it was closed."""
         self.closed = True
+
+
+class MemoryTold(Scripted):
+    """`ports.Told` in memory, which forgets nothing.
+
+    Attributes:
+        claimed: What was told, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed: dict[str, datetime] = {}
+
+    def claim(self, what: str, now: datetime) -> bool:
+        """Take it upon oneself to tell something; see `ports.Told.claim`."""
+        self._called("claim")
+        if what in self.claimed:
+            return False
+        self.claimed[what] = now
+        return True
+
+    def forget(self, what: str) -> None:
+        """Give a claim back; see `ports.Told.forget`."""
+        self._called("forget")
+        self.claimed.pop(what, None)

@@ -12,6 +12,9 @@ from jobrunner.testing.ecs import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from jobrunner.core.ports import Clock
 
 _DEFAULT_GROUP: Final = "default"
 _MANAGED_BY: Final = {"managed-by": "jobrunner"}
@@ -27,16 +30,21 @@ _RETRY_POLICY: Final = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempt
 class FakeSchedules(Scripted):
     """`ports.Schedules` in memory. They never fire, and no time is too late for them.
 
+    Args:
+        clock: Says when they are written.
+
     Attributes:
         groups: The groups that exist, by name; a test may put others there, one that is being deleted for instance.
         writes: The name of every call that has changed something, with the schedule's or the group's, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
         self.groups: dict[str, ScheduleGroup] = {_DEFAULT_GROUP: ScheduleGroup(name=_DEFAULT_GROUP)}
         self.writes: list[tuple[str, str]] = []
         self._schedules: dict[tuple[str, str], dict[str, Any]] = {}
+        self._written: dict[tuple[str, str], datetime] = {}
 
     def group(self, name: str) -> ScheduleGroup | None:
         """Describe a group; see `ports.Schedules.group`."""
@@ -66,6 +74,11 @@ class FakeSchedules(Scripted):
         self._called("names")
         return sorted(name for one, name in self._schedules if one == group)
 
+    def written(self, group: str) -> Mapping[str, datetime]:
+        """Say when schedules were last written; see `ports.Schedules.written`."""
+        self._called("written")
+        return {name: self._written[one, name] for one, name in self._schedules if one == group}
+
     def get(self, group: str, name: str) -> Mapping[str, Any] | None:
         """Give a schedule; see `ports.Schedules.get`."""
         self._called("get")
@@ -80,7 +93,7 @@ class FakeSchedules(Scripted):
             raise _refused("CreateSchedule", f"Schedule group {group} does not exist", NOT_FOUND)
         if (group, name) in self._schedules:
             raise _refused("CreateSchedule", f"Schedule {name} already exists", CONFLICT)
-        self._schedules[group, name] = made
+        self._write(group, name, made)
         self.writes.append(("create", name))
 
     def update(self, body: Mapping[str, Any]) -> None:
@@ -90,7 +103,7 @@ class FakeSchedules(Scripted):
         group, name = made["GroupName"], made["Name"]
         if (group, name) not in self._schedules:
             raise _refused("UpdateSchedule", f"Schedule {name} does not exist", NOT_FOUND)
-        self._schedules[group, name] = made
+        self._write(group, name, made)
         self.writes.append(("update", name))
 
     def delete(self, group: str, name: str) -> bool:
@@ -100,6 +113,10 @@ class FakeSchedules(Scripted):
         if found:
             self.writes.append(("delete", name))
         return found
+
+    def _write(self, group: str, name: str, made: dict[str, Any]) -> None:
+        self._schedules[group, name] = made
+        self._written[group, name] = self._clock.now()
 
 
 def _with_defaults(body: Mapping[str, Any]) -> dict[str, Any]:

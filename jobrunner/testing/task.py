@@ -174,6 +174,8 @@ class FakeTask:
             operating_system="LINUX",
             launch_type="FARGATE",
             capacity_provider=_capacity_provider(self.request),
+            group=self.request.get("group") or f"family:{self.definition['family']}",
+            main=_main(overrides),
             environment=MappingProxyType(_own_environment(overrides)),
         )
 
@@ -213,6 +215,12 @@ _CONTAINER_STATES = {lifecycle.PENDING, lifecycle.RUNNING, lifecycle.STOPPED}
 def _capacity_provider(request: Mapping[str, Any]) -> str | None:
     strategy = request.get("capacityProviderStrategy") or ()
     return str(strategy[0]["capacityProvider"]) if strategy else None
+
+
+def _main(overrides: Mapping[str, Any]) -> str | None:
+    """Give the first container that knows its run: the job's own."""
+    containers = overrides.get("containerOverrides") or ()
+    return next((str(one["name"]) for one in containers if _own_environment({"containerOverrides": [one]})), None)
 
 
 def _own_environment(overrides: Mapping[str, Any]) -> dict[str, str]:

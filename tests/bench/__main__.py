@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.bench import fires, fleet, logs, report, runs, schedules, startup
+from tests.bench import fires, fleet, history, logs, report, runs, schedules, startup
 from tests.bench.measure import BenchError
 from tests.bench.plan import plan
 
@@ -23,6 +23,7 @@ BENCHES: Final = {
     "logs": logs.measure,
     "fleet": fleet.measure,
     "schedules": schedules.measure,
+    "history": history.measure,
 }
 #: An installer may leave packages uncompiled, and a start then pays for it; nobody's figure shall hold that.
 _COMPILED: Final = (

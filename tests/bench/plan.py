@@ -17,6 +17,8 @@ class Plan:
         logs: Lines in the log → rounds.
         fleet: Runs at once → rounds.
         schedules: Scheduled jobs → rounds.
+        history: Runs of a year → rounds.
+        events: Events of a sync → rounds.
     """
 
     startup: int
@@ -26,6 +28,8 @@ class Plan:
     logs: dict[int, int]
     fleet: dict[int, int]
     schedules: dict[int, int]
+    history: dict[int, int]
+    events: dict[int, int]
 
 
 def plan(*, quick: bool, runs: int | None) -> Plan:
@@ -40,6 +44,8 @@ def plan(*, quick: bool, runs: int | None) -> Plan:
             logs={100_000: rounds},
             fleet={100: 1},
             schedules={100: 1},
+            history={20_000: rounds},
+            events={5_000: 1},
         )
     return Plan(
         startup=runs or 15,
@@ -49,4 +55,6 @@ def plan(*, quick: bool, runs: int | None) -> Plan:
         logs={100_000: runs or 5, 1_000_000: runs or 5},
         fleet={1_000: runs or 3},
         schedules={1_000: runs or 3},
+        history={1_000_000: runs or 5},
+        events={100_000: runs or 3},
     )

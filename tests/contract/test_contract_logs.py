@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 
 import pytest
 from worlds import GROUP, Job, World, definition_request, run_request, started, stream_of, until
@@ -105,6 +106,19 @@ def test_a_group_is_not_taken_for_one_whose_name_goes_on(world: World) -> None:
     group = f"/jobrunner/contract/{uuid.uuid4().hex}"
     assert world.logs.ensure_group(f"{group}/more", retention_days=1, tags={})
     assert world.logs.ensure_group(group, retention_days=1, tags={})
+
+
+def test_a_group_keeps_what_was_written_since_it_was_created(world: World) -> None:
+    """Or for as long as its retention is; not one of a longer name."""
+    group = f"/jobrunner/contract/{uuid.uuid4().hex}"
+    world.logs.ensure_group(f"{group}/more", retention_days=1, tags={})
+    now = world.now()
+    assert None is world.logs.kept_since(group, now)
+    world.logs.ensure_group(group, retention_days=1, tags={})
+    made = world.logs.kept_since(group, now)
+    assert made is not None
+    assert made == world.logs.kept_since(group, made + timedelta(hours=23))
+    assert made + timedelta(days=2) == world.logs.kept_since(group, made + timedelta(days=3))
 
 
 def test_a_tail_is_the_last_lines_in_their_order(world: World, definition: str) -> None:

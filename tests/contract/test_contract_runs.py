@@ -181,3 +181,30 @@ def test_processes_agree_on_one_run(tmp_path: Path) -> None:
     store = open_runs(state)
     assert 20 == len(store.recent())
     store.close()
+
+
+def test_records_from_a_time_on(runs: Runs) -> None:
+    """Oldest first, those of that time included; of one project and stage only."""
+    for number in range(1, 4):
+        runs.add(record(f"{number:016}", created_at=NOON + timedelta(hours=number)))
+    runs.add(record("000000000000000a", stage=None))
+    runs.add(record("000000000000000b", project="other"))
+
+    def begun(since: datetime | None, stage: str | None = "prod") -> list[str]:
+        return [one.run_id.lstrip("0") for one in runs.begun_since(since, project="demo", stage=stage)]
+
+    assert [["1", "2", "3"], ["2", "3"], []] == [
+        begun(since) for since in (None, NOON + timedelta(hours=2), NOON + timedelta(hours=4))
+    ]
+    assert ["a"] == begun(None, stage=None)
+
+
+def test_many_records_from_a_time_on(runs: Runs) -> None:
+    """Each once, also of those that were stored at one moment; some may be changed meanwhile."""
+    known = [record(f"{number:016}") for number in range(1234)]
+    runs.add_all(known)
+    found = []
+    for one in runs.begun_since(NOON, project="demo", stage="prod"):
+        runs.save(one.with_task("arn:aws:ecs:eu-west-1:123456789012:task/batch/1"))
+        found.append(one.run_id)
+    assert [one.run_id for one in known] == found

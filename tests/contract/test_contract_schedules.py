@@ -139,6 +139,25 @@ def test_what_was_left_out_has_its_default(world: World, body: Callable[..., dic
     assert expected == world.schedules.get(small["GroupName"], "nightly")
 
 
+def test_a_schedule_is_known_by_when_it_was_last_written(world: World, body: Callable[..., dict[str, Any]]) -> None:
+    """To create it is to write it, and so is an update; others of its group are not touched by that."""
+    small = body("nightly")
+    group = small["GroupName"]
+    assert {} == world.schedules.written(group)
+    for made in (small, body("hourly")):
+        world.schedules.create(made)
+    first = world.schedules.written(group)
+    assert {"nightly", "hourly"} == first.keys()
+    assert {timedelta()} == {at.utcoffset() for at in first.values()}
+    limit = time.monotonic() + world.place.bound
+    while (later := world.schedules.written(group))["nightly"] == first["nightly"]:
+        assert time.monotonic() < limit
+        world.wait()
+        world.schedules.update(small)
+    assert (True, first["hourly"]) == (first["nightly"] < later["nightly"], later["hourly"])
+    assert {} == world.schedules.written(f"{group}-none")
+
+
 def test_a_name_that_is_taken_is_refused(world: World, body: Callable[..., dict[str, Any]]) -> None:
     """What is there stays as it is."""
     first = body("nightly", Description="the first")

@@ -15,7 +15,8 @@ from jobrunner.core.state_machine import definition
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATH: Final = Path(__file__).parents[2] / "deploy" / "jobrunner.yaml"
+FOLDER: Final = Path(__file__).parents[2] / "deploy"
+PATH: Final = FOLDER / "jobrunner.yaml"
 #: The property of the machine, which is the last one of its resource, and what comes behind it.
 _BLOCK: Final = re.compile(r"^(?P<indent> +)Definition:.*?(?=^Outputs:)", re.MULTILINE | re.DOTALL)
 #: CloudFormation has no null, in no property ("'null' values are not allowed in templates"); JSONata has.
@@ -30,7 +31,7 @@ def _function(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.SequenceNode):
         value: Any = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_scalar(node)  # type: ignore[arg-type]  # the template has no function of a mapping
+        value = loader.construct_scalar(node)  # type: ignore[arg-type]  # no template has a function of a mapping
     if suffix == "GetAtt":
         value = value.split(".", 1)
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}

@@ -6,14 +6,16 @@ Each test states what moto does today. When one fails, moto has closed that gap,
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 from moto.ecs.models import EC2ContainerServiceBackend
+from moto.events.models import EventPattern, Rule
 from moto.events.utils import EventTemplateParser
-from moto.logs.models import LogGroup
+from moto.logs.models import LogGroup, logs_backends
 from moto.logs.utils import EventMessageFilter
 
 from jobrunner.local import streams
@@ -120,7 +122,7 @@ def test_filter_patterns_with_operators_match_everything() -> None:
 
 
 def test_event_without_transformer_loses_the_account() -> None:
-    """The default template of a rule's target drops `account`. → events."""
+    """The default template of a rule's target drops `account`. → rules."""
     event: Any = {"version": "0", "id": "i", "source": "s", "detail-type": "t", "account": ACCOUNT, "time": 0}
     event |= {"region": REGION, "resources": [], "detail": {}, "ingestion-time": 0}
     assert "account" not in EventTemplateParser.parse("", {}, event), MESSAGE
@@ -142,3 +144,53 @@ def test_our_way_around_ec2_still_works() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "False False\n1\n" == done.stdout
+
+
+EVENT: dict[str, Any] = {"detail-type": "t", "source": "s", "detail": {"text": 'a "b"'}, "time": 5.0}
+
+
+def rule(target: str) -> Any:
+    """A rule of moto's with a target."""
+    return Rule(
+        "r", ACCOUNT, REGION, None, "{}", None, None, "default", None, targets=[{"Id": "1", "Arn": target}]
+    )  # fmt: skip
+
+
+def test_a_rule_has_a_stream_for_each_event_and_asks_no_policy() -> None:
+    """Two events are two streams, in a group that no policy is about. → rules."""
+    backend = logs_backends[ACCOUNT][REGION]
+    backend.create_log_group("rules", {})
+    for _ in range(2):
+        rule(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:rules").send_to_targets(dict(EVENT), transform_input=False)
+    assert (2, {}) == (len(backend.groups["rules"].streams), backend.resource_policies), MESSAGE
+
+
+def test_a_rule_publishes_to_no_topic() -> None:
+    """A topic is no target. → rules."""
+    with pytest.raises(NotImplementedError):
+        rule(f"arn:aws:sns:{REGION}:{ACCOUNT}:topic").send_to_targets(dict(EVENT), transform_input=False)
+
+
+@pytest.mark.parametrize("template", ['{"text": <text>}', '"of"\n"two lines"'])
+def test_a_transformer_knows_no_text_and_no_lines(template: str) -> None:
+    """A value outside of quotes is put in without any, and a template is one JSON value. → input_transformer."""
+    with pytest.raises(ValueError, match=r"."):
+        EventTemplateParser.parse(template, {"text": "$.detail.text"}, EVENT | {"ingestion-time": 5.0})
+
+
+def test_patterns_match_as_our_templates_need() -> None:
+    """No gap: exact, prefix, anything-but, exists and wildcard are moto's, and nothing of ours replaces them."""
+    pattern: dict[str, Any] = {
+        "exact": ["a", "b"],
+        "prefix": [{"prefix": "jobrunner--"}],
+        "but": [{"anything-but": ["x", "y"]}],
+        "there": [{"exists": True}],
+        "wild": [{"wildcard": '*"notify":"arn"*'}],
+    }
+    event = {"exact": "b", "prefix": "jobrunner--a--", "but": "z", "there": None, "wild": '{"x":1,"notify":"arn"}'}
+    matching = EventPattern.load(json.dumps(pattern))
+    assert matching.matches_event(event)
+    others = {"exact": "c", "prefix": "jobrunner-a", "but": "y", "wild": '{"notify":"arn2"}'}
+    assert {} == {key: value for key, value in others.items() if matching.matches_event({**event, key: value})}
+    gone = [{name: value for name, value in event.items() if name != key} for key in event]
+    assert [] == [one for one in gone if matching.matches_event(one)]

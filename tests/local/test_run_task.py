@@ -91,6 +91,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "twice the key": ({"tags": [{"key": "a"}, {"key": "a"}]}, "InvalidParameterException", "Duplicate"),
     "long startedBy": ({"startedBy": "x" * 129}, "InvalidParameterException", "startedBy"),
     "odd startedBy": ({"startedBy": "a b"}, "InvalidParameterException", "startedBy"),
+    "long group": ({"group": "x" * 256}, "InvalidParameterException", "255"),
+    "a service's group": ({"group": "service:web"}, "InvalidParameterException", "Invalid namespace for group"),
     "long token": ({"clientToken": "x" * 65}, "InvalidParameterException", "clientToken"),
     "propagate": ({"propagateTags": "SERVICE"}, "InvalidParameterException", "SERVICE"),
     "provider": (

@@ -82,6 +82,7 @@ facts["queues"] = sorted(sqs.queues)
 s3 = s3_backends[ACCOUNT]["aws"]
 s3.create_bucket("templates", REGION)
 s3.put_object("templates", "k", b"{}")
+facts["log_group"] = "update_from_cloudformation_json" in vars(parsing.get_model_map()["AWS::Logs::LogGroup"])
 facts["url"] = fails(lambda: get_stack_from_s3_url("http://127.0.0.1:5000/templates/k", ACCOUNT, "aws"))
 with mock_aws():
     client = boto3.client("cloudformation", REGION, aws_access_key_id="a", aws_secret_access_key="b")
@@ -110,9 +111,10 @@ def facts() -> dict[str, Any]:
     return found
 
 
-def test_schedule_groups_and_queue_policies_are_unknown(facts: dict[str, Any]) -> None:
+def test_schedule_groups_and_policies_are_unknown(facts: dict[str, Any]) -> None:
     """Resources of these types are left out with a warning. → stack_resources."""
-    assert [] == [name for name in facts["types"] if name.startswith(("AWS::Scheduler::", "AWS::SQS::QueueP"))], MESSAGE
+    ours = ("AWS::Scheduler::", "AWS::SQS::QueueP", "AWS::SNS::TopicP")
+    assert [] == [name for name in facts["types"] if name.startswith(ours)], MESSAGE
 
 
 def test_no_value_is_a_null_in_a_list(facts: dict[str, Any]) -> None:
@@ -158,6 +160,11 @@ def test_a_role_keeps_its_policies(facts: dict[str, Any]) -> None:
 def test_roles_and_queues_cannot_be_renamed(facts: dict[str, Any]) -> None:
     """AWS makes another one and deletes the old one. → stack_moto._replacing."""
     assert ("NotFoundException", ["q"]) == (facts["role_renamed"], facts["queues"]), MESSAGE
+
+
+def test_a_log_group_cannot_be_changed(facts: dict[str, Any]) -> None:
+    """A stack whose template has another retention cannot be updated. → stack_moto._update_log_group."""
+    assert facts["log_group"] is False, MESSAGE
 
 
 def test_the_address_of_the_endpoint_is_no_bucket(facts: dict[str, Any]) -> None:

@@ -13,14 +13,15 @@ from jobrunner.core.connection import Connection
 from jobrunner.document import load_project
 from jobrunner.local import serve
 from jobrunner.ops.ports import Ports
-from jobrunner.store import load_prices
-from jobrunner.testing import FakeAws, MemoryAudit, MemoryRuns, ScriptedClock
+from jobrunner.store import load_prices, open_history
+from jobrunner.testing import FakeAws, MemoryAudit, MemoryRuns, MemoryTold, ScriptedClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from jobrunner.local.endpoint import Endpoint
+    from jobrunner.store import SqliteHistory
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +70,11 @@ def aws() -> FakeAws:
 
 
 @pytest.fixture
-def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Callable[..., JobRunner]:
+def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Iterator[Callable[..., JobRunner]]:
     """Make runners on the AWS in memory, with AWS's delays and quotas: each name is a machine with its own store."""
     stores: dict[str, MemoryRuns] = {}
+    told: dict[str, MemoryTold] = {}
+    histories: dict[str, SqliteHistory] = {}
 
     def make(name: str = "laptop", *, runs: MemoryRuns | None = None, **overrides: Any) -> JobRunner:
         settings = {"state_dir": str(tmp_path / name), **overrides}
@@ -85,14 +88,21 @@ def scripted(project: Path, aws: FakeAws, tmp_path: Path) -> Callable[..., JobRu
             executions=aws.executions,
             identity=aws.identity,
             logs=aws.logs,
+            events=aws.events,
             runs=store,
+            history=histories.setdefault(name, open_history(tmp_path / name)),
             clock=aws.clock,
             audit=MemoryAudit(),
             prices=load_prices(),
+            topics=aws.topics,
+            webhooks=aws.webhooks,
+            told=told.setdefault(name, MemoryTold()),
         )
         return JobRunner(load_project(project, environ={}, overrides=settings), ports=ports)
 
-    return make
+    yield make
+    for history in histories.values():
+        history.close()
 
 
 @pytest.fixture

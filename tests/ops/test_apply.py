@@ -129,7 +129,12 @@ def test_everything_that_writes_is_noted(workshop: Workshop) -> None:
     workshop.write(nightly=NIGHTLY)
     runner = workshop.runner()
     list(runner.apply(runner.plan()))
-    assert ["task_definition_registered", "schedule_group_created", "schedule_created"] == noted(runner)
+    assert [
+        "log_group_created",
+        "task_definition_registered",
+        "schedule_group_created",
+        "schedule_created",
+    ] == noted(runner)
 
 
 def test_a_failure_stops_nothing_else(workshop: Workshop) -> None:

@@ -389,12 +389,13 @@ def test_a_store_that_fails_ends_the_map_and_no_task(scripted: Machine, aws: Fak
 
 
 def test_who_only_maps_leaves_an_audit_trail(scripted: Machine) -> None:
-    """Written out when the runner is closed, as for single runs: an entry for each start and each end."""
+    """Written out when the runner is closed: an entry for each start and each end, and for what both needed."""
     with scripted() as runner:
         runner.map(JOB, codes(0, 0)).wait()
         audit = runner._ports.audit
     assert isinstance(audit, MemoryAudit)
-    assert {"run_started": 2, "run_finished": 2} == Counter(action for action, _ in audit.records)
+    once = {"log_group_created": 1, "task_definition_registered": 1}
+    assert {**once, "run_started": 2, "run_finished": 2} == Counter(action for action, _ in audit.records)
     assert audit.closed
 
 

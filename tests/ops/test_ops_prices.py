@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
+from noted import SOURCE, ended, launch
 
 from jobrunner.core.billing import Price, PriceTable
+from jobrunner.core.history import Query
 from jobrunner.errors import AwsRefusedError, AwsThrottledError, SpecError
-from jobrunner.ops.prices import read_prices
+from jobrunner.ops.prices import price_the_past, read_prices
+from jobrunner.store import open_history
 from jobrunner.testing import FakePriceList, ScriptedClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OLD, NEW, SAME = (("eu-west-1", "linux", "x86_64", "on-demand", unit) for unit in ("a-hour", "b-hour", "c-hour"))
 
@@ -65,3 +73,23 @@ def test_a_region_without_prices_is_a_slip(listed: FakePriceList) -> None:
     """Nothing would be kept of it, and nobody would notice."""
     with pytest.raises(SpecError, match="no Fargate prices in USD for region mars-1"):
         read_prices(listed, ScriptedClock(), KNOWN, "mars-1")
+
+
+def test_the_past_is_priced_when_a_price_becomes_known(tmp_path: Path) -> None:
+    """Runs of unknown cost get one, once; a run that was priced keeps what it was priced at."""
+    one, other = ended(launch(1)), ended(launch(2))
+    assert one.task is not None
+    assert one.outcome is not None
+    sized = replace(one.task, cpu=1024, memory=2048)
+    unpriced = replace(one, task=sized, outcome=replace(one.outcome, cost_usd=None), on_demand_usd=None)
+    priced = replace(other, identity=replace(other.identity, run_id="0000000000000002"))
+    history = open_history(tmp_path)
+    history.add(SOURCE, [unpriced, priced])
+    rows = {(SOURCE.region, "linux", "x86_64", "on-demand", unit): price("3.6") for unit in ("vcpu-hour", "gb-hour")}
+    assert [1, 0] == [price_the_past(history, SOURCE, PriceTable(prices=rows)) for _ in range(2)]
+    costs = {
+        run.identity.run_id: run.outcome and run.outcome.cost_usd
+        for run in history.entries(Query(project="demo", stage="prod"))
+    }
+    assert {"0000000000000001": Decimal("0.285000"), "0000000000000002": Decimal("0.0095")} == costs
+    history.close()

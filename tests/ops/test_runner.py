@@ -218,12 +218,12 @@ def test_a_run_is_found_by_every_name(machine: Machine) -> None:
     for name in (run.run_id, run.run_id[:5], run.run_id.upper(), arn, run.ref, str(run.ref)):
         assert laptop.attach(name).run_id == run.run_id
         assert laptop.status(name).outcome == run.outcome
-    for name in (run.run_id, arn, run.ref, str(replace(run.ref, task_id=None))):
+    for name in (run.run_id, run.run_id[:5].upper(), arn, run.ref, str(replace(run.ref, task_id=None))):
         outcome = machine(f"fresh {name}"[:20].replace("/", "-")).attach(name).wait()
         assert (outcome.run_id, outcome.job, outcome.exit_code) == (run.run_id, "job", 4)
     assert messages(server, arn) == ["here"]
-    with pytest.raises(UnknownRunError, match="complete run id or its task ARN"):
-        machine("stranger").attach(run.run_id[:5])
+    with pytest.raises(UnknownRunError, match="complete id or its task ARN"):
+        machine("stranger").attach("no-run")
 
 
 def test_a_prefix_of_several_runs_is_ambiguous(runner: JobRunner) -> None:

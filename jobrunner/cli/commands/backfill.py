@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from jobrunner.cli import exits, words
-from jobrunner.cli.options import MOST_RUNS, job_names, on_interrupt_option, read_by, shared
+from jobrunner.cli.options import MOST_RUNS, job_names, on_interrupt_option, over_budget_option, read_by, shared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ class _Asked:
         parallel: How many runs at once.
         failed: Whether what has failed is run again.
         fail_fast: Whether the first failure stops the rest.
+        over_budget: Whether they are started although that exceeds a budget.
         on_interrupt: `stop`, `detach`, or None: as the settings say.
     """
 
@@ -52,6 +53,7 @@ class _Asked:
     parallel: int
     failed: bool
     fail_fast: bool
+    over_budget: bool
     on_interrupt: str | None
 
 
@@ -83,6 +85,7 @@ class _Asked:
 @click.option("--fail-fast", is_flag=True, help="Stop all when the first has failed.")
 @click.option("--dry-run", is_flag=True, help="List the times, and start nothing.")
 @click.option("--yes", is_flag=True, help=f"Do not ask, on a terminal, before over {_UNASKED} runs.")
+@over_budget_option
 @on_interrupt_option
 @shared
 @click.pass_context
@@ -268,6 +271,7 @@ def _run(invocation: Invocation, project: Project, asked: _Asked, fills: Sequenc
             parallel=asked.parallel,
             failed=asked.failed,
             fail_fast=asked.fail_fast,
+            over_budget=asked.over_budget,
         )
         code = many.follow_all(invocation, session, asked.job, fleet, on_interrupt=asked.on_interrupt)
         if code != exits.OK and session.log_readable:
@@ -282,6 +286,7 @@ def _say_again(invocation: Invocation, asked: _Asked, *, failed: bool) -> None:
     more = ["--parallel", str(asked.parallel)] if asked.parallel > 1 else []
     more += ["--fail-fast"] if asked.fail_fast else []
     more += ["--failed"] if failed or asked.failed else []
+    more += ["--over-budget"] if asked.over_budget else []
     again = invocation.command(
         "backfill", asked.job, "--from", iso_seconds(asked.start), "--to", iso_seconds(asked.end), *more
     )

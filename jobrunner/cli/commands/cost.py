@@ -12,7 +12,8 @@ from jobrunner.cli.options import job_names, read_by, read_duration, shared
 
 if TYPE_CHECKING:
     from jobrunner.cli.invocation import Invocation
-    from jobrunner.core.cost import Estimate
+    from jobrunner.core.cost import Estimate, Past
+    from jobrunner.core.settings import Settings
     from jobrunner.core.spec import JobSpec
     from jobrunner.store import PriceBook
 
@@ -32,7 +33,8 @@ _MOST: Final = 10_000_000
     "--duration",
     metavar="DURATION",
     callback=read_by(read_duration, "--duration 10m"),
-    help="A run takes so long, from the pull of its image to its stop. [default: the timeout, or the least billed]",
+    help="A run takes so long, from the pull of its image to its stop. "
+    "[default: the median of past runs, the timeout, or the least billed]",
 )
 @shared
 @click.pass_obj
@@ -41,6 +43,9 @@ def command(invocation: Invocation, *, job: str, runs: int | None, duration: int
 
     From the prices that `jobrunner prices` prints, line by line; and an EC2 instance that is always on beside it, with
     from how many hours a day on it would be cheaper. A month is the next 30 days. An unknown price stays unknown.
+
+    A run is taken to be as long as the median of the job's successful runs of the last 90 days, as far as this machine
+    has read its history.
     """
     from jobrunner.cli import costs
     from jobrunner.cli.session import load
@@ -52,13 +57,33 @@ def command(invocation: Invocation, *, job: str, runs: int | None, duration: int
     book = open_prices(Path(settings.state_dir))
     if book.trouble is not None:
         invocation.note(f"warning: {book.trouble}")
-    found = estimate(spec, settings, book.table, now=datetime.now(UTC), duration=duration, runs=runs)
+    now = datetime.now(UTC)
+    past = None if duration is not None else _past(invocation, settings, job, now)
+    found = estimate(spec, settings, book.table, now=now, duration=duration, past=past, runs=runs)
     if invocation.json:
         invocation.write_json(found.to_json())
     else:
         invocation.terminal.write(costs.text(found))
     _explain(invocation, spec, found, book, local=settings.is_local)
     return 0
+
+
+def _past(invocation: Invocation, settings: Settings, job: str, now: datetime) -> Past | None:
+    """Give how long the job's runs have taken, as far as this machine has read; nothing of AWS is asked."""
+    from jobrunner.errors import StoreError
+    from jobrunner.ops.spend import past_runs
+    from jobrunner.store import open_history
+
+    history = open_history(Path(settings.state_dir))
+    try:
+        return past_runs(history, settings, job, now=now)
+    except StoreError as error:
+        invocation.note(f"warning: {error.what}")
+        return None
+    finally:
+        if history.trouble is not None:
+            invocation.note(f"warning: {history.trouble}")
+        history.close()
 
 
 def _explain(invocation: Invocation, spec: JobSpec, found: Estimate, book: PriceBook, *, local: bool) -> None:

@@ -26,17 +26,22 @@ def command(
     """Show what apply would change at AWS.
 
     The schedules of the project's jobs, or of the named ones, beside those that are there: what is created, updated
-    field by field, deleted with --prune; and an estimate of a month. Nothing is written. What looks like a secret is
-    hidden.
+    field by field, deleted with --prune; and an estimate of a month, with a warning where it exceeds a budget. Nothing
+    is written. What looks like a secret is hidden.
     """
-    from jobrunner.cli import plans
+    from jobrunner.cli import budgets, plans
     from jobrunner.cli.session import to_schedule
+    from jobrunner.core.schedule_request import cautions
+    from jobrunner.core.spend import exceeded
 
     with to_schedule(invocation, *jobs) as session:
+        for caution in cautions(session.runner.project.jobs):
+            invocation.note(f"warning: {caution}")
         plan = session.runner.plan(jobs=jobs or None, prune=prune, adopt=adopt)
         if invocation.json:
             invocation.write_json(plan.to_json())
         else:
             terminal = invocation.terminal
             terminal.write(plans.text(plan, colour=terminal.colour_out, local=session.local, verbose=verbose))
+        budgets.warn(invocation, exceeded(plan.budgets))
     return exits.CHANGES if exit_code and (plan.changed or plan.foreign) else exits.OK

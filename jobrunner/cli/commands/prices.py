@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from jobrunner.cli.invocation import Invocation
     from jobrunner.core.billing_prices import Key, Price
+    from jobrunner.core.connection import Connection
     from jobrunner.core.settings import Settings
     from jobrunner.ops.prices import Reading
     from jobrunner.store import PriceBook
@@ -98,8 +100,9 @@ def _refresh(invocation: Invocation, settings: Settings, book: PriceBook, region
     with price_list(connection) as opened:
         reading = read_prices(opened, SystemClock(), book.table, region or connection.region)
     path = keep_prices(Path(settings.state_dir), reading.prices)
+    priced = _price_the_past(settings, connection, book, reading)
     if invocation.json:
-        invocation.write_json(_report(reading, path))
+        invocation.write_json({**_report(reading, path), "runs_priced": priced})
         return
     changed = words.counted(len(reading.changes), "change")
     invocation.note(
@@ -108,7 +111,22 @@ def _refresh(invocation: Invocation, settings: Settings, book: PriceBook, region
     for key, old, new in reading.changes:
         was = "new" if old is None else f"was {old.usd:f}"
         invocation.note(f"{' '.join(key[1:])}: {new.usd:f} ({was})")
+    if priced:
+        invocation.note(f"{words.counted(priced, 'past run')} of unknown cost has one now")
     invocation.note("Spot prices are not in AWS's price list: they stay as they are")
+
+
+def _price_the_past(settings: Settings, connection: Connection, book: PriceBook, reading: Reading) -> int:
+    from jobrunner.core.history import Source
+    from jobrunner.ops.prices import price_the_past
+    from jobrunner.store import open_history
+
+    source = Source.at(connection, project=settings.project, stage=settings.stage)
+    history = open_history(Path(settings.state_dir))
+    try:
+        return price_the_past(history, replace(source, region=reading.region), book.table.updated(reading.prices))
+    finally:
+        history.close()
 
 
 def _elsewhere(region: str | None) -> str:

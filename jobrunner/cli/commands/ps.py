@@ -9,8 +9,8 @@ import click
 
 from jobrunner.cli import words
 from jobrunner.cli.harmless import harmless_line
+from jobrunner.cli.looking_back import everywhere
 from jobrunner.cli.options import shared
-from jobrunner.cli.session import everywhere
 from jobrunner.core.naming import task_id
 
 if TYPE_CHECKING:

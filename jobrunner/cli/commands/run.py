@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobrunner.cli import follow
+from jobrunner.cli import budgets, follow
 from jobrunner.cli.interrupts import Interrupts, Left
 from jobrunner.cli.options import (
     Arguments,
@@ -16,6 +16,7 @@ from jobrunner.cli.options import (
     no_wait_bill_option,
     on_interrupt_option,
     options_of,
+    over_budget_option,
     run_options,
     shared,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.argument("job", shell_complete=job_names)
 @run_options
 @many_options
+@over_budget_option
 @click.option("-d", "--detach", is_flag=True, help="Print the run id and do not wait.")
 @on_interrupt_option
 @no_wait_bill_option
@@ -59,6 +61,9 @@ def command(
 
     Words after -- replace the job's command. The exit code is the job's own; 124 when it timed out, 125 when
     it never started. Ctrl-C stops the task.
+
+    Refused when the month's runs and this one are expected to cost more than the budget of the job or of the project,
+    or nobody knows what it costs.
 
     With --count or --matrix, many runs in one process: the exit code is 0 only if all have succeeded. Repeated
     with the same --key, it goes on where it was.
@@ -110,6 +115,7 @@ def _followed(invocation: Invocation, session: Session, job: str, options: RunOp
         try:
             with interrupts.may_leave():
                 run = session.runner.begin(job, options, wait_bill=manner.wait_bill)
+                budgets.going_on(invocation, run.over_budget)
                 report = follow.Report(
                     invocation,
                     run.record,
@@ -138,6 +144,7 @@ def _detached(invocation: Invocation, session: Session, job: str, options: RunOp
         try:
             with interrupts.may_leave():
                 run = session.runner.begin(job, options)
+                budgets.going_on(invocation, run.over_budget)
                 report = follow.Report(invocation, run.record, local=session.local, log_readable=session.log_readable)
                 follow.launch(run, interrupts)
                 if run.outcome is not None or interrupts.received is not None:

@@ -10,7 +10,7 @@ from jobrunner.cli import exits, failure, words
 from jobrunner.cli.harmless import harmless
 from jobrunner.cli.options import job_names, shared
 from jobrunner.core.options import RunOptions
-from jobrunner.core.schedule_request import check_schedulable
+from jobrunner.core.schedule_request import cautions, check_schedulable
 from jobrunner.document import load_project
 from jobrunner.errors import Problem, SpecError
 from jobrunner.ops.check import check
@@ -40,7 +40,7 @@ def command(invocation: Invocation, *, jobs: tuple[str, ...]) -> int:
         return _invalid(invocation, error.problems)
     if problems := [*_of_schedules(project), *_of_requests(project)]:
         return _invalid(invocation, problems)
-    for warning in project.warnings:
+    for warning in (*project.warnings, *cautions(project.jobs)):
         invocation.note(f"warning: {warning}")
     if invocation.json:
         invocation.write_json({"valid": True, "problems": []})

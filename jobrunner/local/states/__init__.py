@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jobrunner.local.moto_state import MotoState
     from jobrunner.local.states.api import StatesApi
+    from jobrunner.local.states.execution import Told
     from jobrunner.local.wire import Reply, Request
 
 
@@ -29,15 +30,23 @@ class StepFunctions:
         call: Answers a request as if a client had sent it, what is moto's too.
         clock: Seconds since 1970.
         url: Where the endpoint is reached.
+        told: Hears of each execution when it starts and when it ends.
     """
 
     def __init__(
-        self, moto: MotoState, call: Callable[[Request], Reply | None], clock: Callable[[], float], url: str
+        self,
+        moto: MotoState,
+        call: Callable[[Request], Reply | None],
+        clock: Callable[[], float],
+        url: str,
+        *,
+        told: Told,
     ) -> None:
         self._moto = moto
         self._url = url
         self._call = call
         self._clock = clock
+        self._told = told
         self._lock = threading.Lock()
         self._api: StatesApi | None = None
 
@@ -50,7 +59,7 @@ class StepFunctions:
             if self._api is None:
                 from jobrunner.local.states.api import StatesApi  # noqa: PLC0415 - see above
 
-                self._api = StatesApi(self._moto, self._call, self._clock, self._url)
+                self._api = StatesApi(self._moto, self._call, self._clock, self._url, told=self._told)
             return self._api
 
     def close(self) -> None:

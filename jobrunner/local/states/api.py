@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobrunner.local.moto_state import MotoState
-    from jobrunner.local.states.execution import Execution
+    from jobrunner.local.states.execution import Execution, Told
     from jobrunner.local.states.machines import Definition
     from jobrunner.local.wire import Request
 
@@ -46,14 +46,22 @@ class StatesApi:
         call: Answers a request as if a client had sent it: how tasks reach the services.
         clock: Seconds since 1970.
         url: Of the endpoint, for the clients of moto's interpreter.
+        told: Hears of each execution when it starts and when it ends.
     """
 
     def __init__(
-        self, moto: MotoState, call: Callable[[Request], Reply | None], clock: Callable[[], float], url: str
+        self,
+        moto: MotoState,
+        call: Callable[[Request], Reply | None],
+        clock: Callable[[], float],
+        url: str,
+        *,
+        told: Told,
     ) -> None:
         self._moto = moto
         self._url = url
         self._clock = clock
+        self._told = told
         self._loop = Loop(clock)
         self._calls = Calls(services=Services(call), clock=clock, essential=moto.essential_containers)
         self._executions = Executions()
@@ -170,6 +178,7 @@ class StatesApi:
                 return answers.again(existing, text)
             execution = self._made(started)
             self._executions.add(execution)
+        self._told(started, None)
         execution.begin()
         return {"executionArn": started.arn, "startDate": started.at}
 
@@ -186,18 +195,19 @@ class StatesApi:
             input=text,
             at=self._clock(),
             region=region,
+            express=machine.type == "EXPRESS",
         )
 
     def _made(self, started: Started) -> Any:
         machine = validate.definition(started.definition) or {}
         if validate.is_jsonata(machine):
             around = Surroundings(calls=self._calls, region=started.region)
-            return JsonataExecution(started, machine, around, self._loop)
+            return JsonataExecution(started, machine, around, self._loop, self._told)
         from jobrunner.local.states import paths  # noqa: PLC0415 - moto's interpreter is slow to import
 
         paths_calls.register(self._url, self._calls)
         stored = self._machines(started.region).get(started.machine_arn)
-        return paths.PathExecution(started, stored, self._url, self._clock)
+        return paths.PathExecution(started, stored, self._url, self._clock, self._told)
 
     def _execution(self, asked: dict[str, Any], region: str) -> Execution:
         arn = asked["executionArn"]

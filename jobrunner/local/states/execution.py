@@ -14,9 +14,12 @@ from jobrunner.local.states.values import parsed, stamp, written
 from jobrunner.local.states.visit import Scope, Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jobrunner.local.states.loop import Loop, Timer
+
+    #: Hears of an execution when it has started, without an end, and with its end when that is there.
+    Told = Callable[["Started", "End | None"], object]
 
 RUNNING: Final = "RUNNING"
 
@@ -36,6 +39,7 @@ class Started:
         input: The text of the input.
         at: When, in seconds since 1970.
         region: Of the machine.
+        express: Whether it is an Express workflow.
     """
 
     arn: str
@@ -48,6 +52,7 @@ class Started:
     input: str
     at: float
     region: str
+    express: bool = False
 
     def context(self) -> dict[str, Any]:
         """`$states.context` of the execution."""
@@ -110,10 +115,14 @@ class JsonataExecution:
         machine: The definition, validated.
         around: What its states need.
         loop: Who runs it.
+        told: Hears of its end.
     """
 
-    def __init__(self, started: Started, machine: Mapping[str, Any], around: Surroundings, loop: Loop) -> None:
+    def __init__(
+        self, started: Started, machine: Mapping[str, Any], around: Surroundings, loop: Loop, told: Told
+    ) -> None:
         self.started = started
+        self._told = told
         self._clock = around.calls.clock
         self._history = History(self._clock)
         self._lock = threading.Lock()
@@ -194,6 +203,7 @@ class JsonataExecution:
             timer = self._timer
         if timer is not None:
             timer.cancel()
+        self._told(self.started, self._end)
         return self._end
 
 

@@ -30,6 +30,8 @@ from jobrunner.local.states.values import written
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobrunner.local.states.execution import Told
+
 _factory: Any = state_task_service_factory
 _factory.StateTaskServiceEcs = EcsTask
 _factory.StateTaskServiceAwsSdk = SdkTask
@@ -102,10 +104,12 @@ class PathExecution:
         machine: moto's, which its callbacks look through.
         url: Of the endpoint whose it is.
         clock: Seconds since 1970.
+        told: Hears of its end.
     """
 
-    def __init__(self, started: Started, machine: Any, url: str, clock: Callable[[], float]) -> None:
+    def __init__(self, started: Started, machine: Any, url: str, clock: Callable[[], float], told: Told) -> None:
         self.started = started
+        self._told = told
         self._clock = clock
         self._machine = machine
         self._lock = threading.Lock()
@@ -200,9 +204,11 @@ class PathExecution:
         self, *, status: str, output: str | None = None, error: str | None = None, cause: str | None = None
     ) -> End:
         with self._lock:
-            if self._end is None:
-                self._end = End(status=status, at=self._clock(), output=output, error=error, cause=cause)
-            return self._end
+            if self._end is not None:
+                return self._end
+            self._end = End(status=status, at=self._clock(), output=output, error=error, cause=cause)
+        self._told(self.started, self._end)
+        return self._end
 
 
 def _plain(value: Any) -> Any:

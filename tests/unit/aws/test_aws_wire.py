@@ -193,3 +193,30 @@ def test_a_definition_that_says_little(said: dict[str, Any]) -> None:
     seen = wire.definition({"taskDefinition": {"taskDefinitionArn": "arn", **said}})
     assert (None, None, None, None) == (seen.cpu, seen.memory, seen.architecture, seen.ephemeral_storage)
     assert ((), None, True, said) == (seen.containers, seen.hash, seen.active, seen.members)
+
+
+def test_whose_a_task_is() -> None:
+    """Its group; and the container whose overrides hold the run's id, which sidecars know as well."""
+    known = [{"name": "JOBRUNNER_RUN_ID", "value": "r"}]
+
+    def overridden(*names: str, environment: object = known) -> Any:
+        overrides = {"containerOverrides": [{"name": name, "environment": environment} for name in names]}
+        return wire.task_snapshot(task(group="g", overrides=overrides))
+
+    assert ("g", None) == (overridden().group, wire.task_snapshot(task(group="")).group)
+    assert ["app", "main", "main", None, None] == [
+        one.main
+        for one in (
+            overridden("app", "side"),
+            overridden("main", "side"),
+            overridden("a", "main"),
+            overridden("main", environment=[]),
+            overridden("", environment=known),
+        )
+    ]
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 1e300, "soon"])
+def test_a_time_that_cannot_be_is_not_known(value: object) -> None:
+    """What somebody wrote into a log of events is no error."""
+    assert None is wire.task_snapshot(task(stoppedAt=value)).stopped_at

@@ -11,7 +11,7 @@ import pytest
 
 from jobrunner.cli import costs
 from jobrunner.core.billing import Price, PriceTable
-from jobrunner.core.cost import Estimate, estimate
+from jobrunner.core.cost import Estimate, Past, estimate
 from jobrunner.core.settings import Settings
 from jobrunner.core.spec import Network, job_spec
 
@@ -83,9 +83,12 @@ def test_either_capacity() -> None:
     ("keys", "said"),
     [
         ({"given": {"duration": 5}}, "5s, as given, billed as 60 s, the minimum"),
-        ({"given": {"median": 90}}, "1m30s, the median of its past runs"),
+        (
+            {"given": {"past": Past(seconds=90, runs=7)}},
+            "1m30s, the median of 7 past runs in the last 90 days, billed with all attempts",
+        ),
         ({"timeout": "2h"}, "2h, its timeout, the longest that an attempt takes"),
-        ({}, "1m, the least that is billed: it has no timeout, and no --duration says more"),
+        ({}, "1m, the least that is billed: no past run, no timeout and no --duration says more"),
     ],
 )
 def test_why_a_run_takes_so_long(keys: dict[str, Any], said: str) -> None:

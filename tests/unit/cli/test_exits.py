@@ -67,6 +67,7 @@ def test_run_that_ended_before_the_signal_keeps_its_code() -> None:
     ("error", "expected"),
     [
         (errors.SpecError("x"), 65),
+        (errors.BudgetError("x", exceeded=()), 65),
         (errors.UnknownJobError("x"), 65),
         (errors.UnknownRunError("x"), 65),
         (errors.AmbiguousRunError("x"), 65),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from jobrunner.cli import failure
 from jobrunner.cli.invocation import Invocation
-from jobrunner.errors import AwsRefusedError, Problem, SpecError
+from jobrunner.core.spend import Coming, Standing
+from jobrunner.errors import AwsRefusedError, BudgetError, Problem, SpecError
 
 if TYPE_CHECKING:
     import pytest
@@ -26,6 +28,19 @@ def test_problems_come_as_compilers_print_them() -> None:
         error
     )
     assert ["error: --stage: no"] == failure.error_lines(SpecError([Problem("no", file="--stage")]))
+
+
+def test_each_budget_has_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """All that are exceeded, in words and as objects."""
+    over = [
+        Standing(job=job, project="shop", budget=Decimal(1), coming=Coming(runs=1, usd=Decimal(2)))
+        for job in ("etl", None)
+    ]
+    error = BudgetError("one\ntwo", exceeded=over, hint="do")
+    assert ["error: one", "  and: two", "  hint: do"] == failure.error_lines(error)
+    code = failure.report(error, Invocation(output="json"))
+    document = json.loads(capfd.readouterr().out)
+    assert (65, ["etl", None]) == (code, [one["job"] for one in document["budgets"]])
 
 
 def test_json_line(capfd: pytest.CaptureFixture[str]) -> None:

@@ -33,9 +33,13 @@ def plan(*changes: Change, before: Month | None = None, after: Month | None = No
     return Plan(group="g", changes=changes, before=before, after=after, register=tuple(register.split()))
 
 
-def month(runs: int | None, least: str | None = None, most: str | None = None) -> Month:
+def month(
+    runs: int | None, least: str | None = None, most: str | None = None, expected: str | None = None, past: int = 0
+) -> Month:
     """An estimate."""
-    return Month(runs=runs, least=least and Decimal(least), most=most and Decimal(most))  # type: ignore[arg-type]  # None or a number
+    usd = {"least": least, "most": most, "expected": expected}
+    known = {key: None if text is None else Decimal(text) for key, text in usd.items()}
+    return Month(runs=runs, past_runs=past, **known)
 
 
 def test_a_plan() -> None:
@@ -116,6 +120,7 @@ def test_names_and_notes_are_harmless() -> None:
 
 
 ESTIMATE = "an estimate for 30 runs in 30 days"
+BY_PAST = f"{ESTIMATE} by the median of"
 UNLIMITED = "without a timeout on every job there is no upper limit"
 
 
@@ -135,6 +140,13 @@ UNLIMITED = "without a timeout on every job there is no upper limit"
         (month(30), month(30), "What it costs a month is not known: 30 runs in 30 days."),
         (month(None), month(30, "1", "1"), f"About $1.00 a month (was not known): {ESTIMATE}."),
         (month(9, "1", "1"), month(0, "0", "0"), "Nothing runs in the next 30 days any more (was about $1.00)."),
+        (None, month(30, "1", "7", "3.5", 40),
+         f"About $3.50 a month: {BY_PAST} 40 past runs; between $1.00 and $7.00."),
+        (None, month(30, "1", None, "3.5", 1), f"About $3.50 a month: {BY_PAST} 1 past run; at least $1.00."),
+        (None, month(30, "0.001", None, "3.5", 2), f"About $3.50 a month: {BY_PAST} 2 past runs."),
+        (None, month(30, "0", "0.009", "0.001", 2), f"Less than $0.01 a month: {BY_PAST} 2 past runs."),
+        (month(30, "1", "7", "3", 9), month(30, "1", "7", "3.5", 40),
+         f"About $3.50 a month (was about $3.00): {BY_PAST} 40 past runs; between $1.00 and $7.00."),
         (None, month(None), "What it costs a month is not known: of one schedule it is not known when it fires."),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from planning import SETTINGS
 
 from jobrunner.core.billing import Price, PriceTable
-from jobrunner.core.cost import Basis, Duration, Estimate, duration_of, estimate
+from jobrunner.core.cost import Basis, Duration, Estimate, Past, duration_of, estimate, past_of
 from jobrunner.core.spec import Network, job_spec
 from jobrunner.errors import SpecError
 
@@ -46,14 +46,28 @@ def of(*, settings: Any = WEST, given: dict[str, Any] | None = None, **keys: Any
 def test_how_long_a_run_takes() -> None:
     """Somebody's word goes before the past, that before the timeout, that before the least that is billed."""
     found = [
-        duration_of(given=1, median=2, timeout=3),
-        duration_of(given=None, median=2, timeout=3),
-        duration_of(given=None, median=None, timeout=3),
-        duration_of(given=None, median=None, timeout=None),
-        duration_of(given=0, median=2, timeout=3),
+        duration_of(given=1, past=Past(seconds=2, runs=9), timeout=3),
+        duration_of(past=Past(seconds=2, runs=9), timeout=3),
+        duration_of(past=None, timeout=3),
+        duration_of(past=None, timeout=None),
+        duration_of(given=0, past=Past(seconds=2, runs=9), timeout=3),
     ]
-    expected = [(1, Basis.GIVEN), (2, Basis.HISTORY), (3, Basis.TIMEOUT), (60, Basis.MINIMUM), (0, Basis.GIVEN)]
-    assert expected == [(one.seconds, one.basis) for one in found]
+    expected = [(1, Basis.GIVEN, 0), (2, Basis.HISTORY, 9), (3, Basis.TIMEOUT, 0), (60, Basis.MINIMUM, 0)]
+    assert [*expected, (0, Basis.GIVEN, 0)] == [(one.seconds, one.basis, one.past_runs) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("billed", "past"),
+    [
+        ((), None),
+        ((90,), Past(seconds=90, runs=1)),
+        ((600, 60, 70), Past(seconds=70, runs=3)),
+        ((60, 70, 80, 600), Past(seconds=80, runs=4)),
+    ],
+)
+def test_the_median_of_past_runs(billed: tuple[int, ...], past: Past | None) -> None:
+    """That of an even number is the upper one: it was really billed, and a guard does not flatter."""
+    assert past == past_of(billed)
 
 
 def test_a_minute_is_billed_at_least() -> None:
@@ -72,8 +86,11 @@ def test_a_run_and_a_month() -> None:
 
 def test_what_past_runs_took() -> None:
     """Whoever knows their median says it; the timeout is then no measure."""
-    found = of(timeout="10m", given={"median": 90})
-    assert (Duration(seconds=90, basis=Basis.HISTORY), 90) == (found.duration, found.choices[0].run.seconds)
+    found = of(timeout="10m", given={"past": Past(seconds=90, runs=7)})
+    expected = Duration(seconds=90, basis=Basis.HISTORY, past_runs=7)
+    assert (expected, 90) == (found.duration, found.choices[0].run.seconds)
+    run = found.to_json()["run"]
+    assert (90, "history", 7) == (run["seconds"], run["basis"], run["past_runs"])
 
 
 def test_what_somebody_says() -> None:
@@ -183,7 +200,7 @@ def test_as_json() -> None:
     [bill] = found["run"].pop("bills")
     assert ("on-demand", 60, None) == (bill["capacity"], bill["seconds"], bill["total_usd"])
     assert ["vcpu", "memory", "storage"] == [line["item"] for line in bill["lines"]]
-    assert {"seconds": 5, "basis": "given"} == found["run"]
+    assert {"seconds": 5, "basis": "given", "past_runs": 0} == found["run"]
     assert {"days": 30, "runs": 7, "basis": "given", "least_usd": None, "most_usd": None} == found["month"]
     assert ["us-west-2/linux/any/on-demand/storage-gb-hour"] == found["missing"]
     keys = ("job", "estimate", "region", "architecture", "cpu", "memory", "ephemeral_storage", "attempts")

@@ -12,9 +12,12 @@ import pytest
 from planning import NOW, PLACE, SETTINGS, job, requests
 
 from jobrunner.core.billing import Price, PriceTable
-from jobrunner.core.forecast import Month, TaskSize, definition_named, month_of, sizes_of
+from jobrunner.core.cost import Past
+from jobrunner.core.forecast import Month, coming_of, definition_named, month_of, sizes_of
 from jobrunner.core.ports import Definition
 from jobrunner.core.schedule_request import schedule_requests
+from jobrunner.core.spend import Coming
+from jobrunner.core.task_size import TaskSize
 
 if TYPE_CHECKING:
     from jobrunner.core.spec import JobSpec
@@ -206,7 +209,7 @@ def test_a_change_is_seen() -> None:
 
 def test_as_json() -> None:
     """Money is text, as everywhere."""
-    expected = {"runs": 30, "least_usd": "0.075000", "most_usd": None}
+    expected = {"runs": 30, "least_usd": "0.075000", "most_usd": None, "expected_usd": None, "past_runs": 0}
     assert expected == month(job()).to_json()
 
 
@@ -215,3 +218,52 @@ def test_the_request_of_a_state_machine_is_inside() -> None:
     spec = job(timeout="1h")
     asked = schedule_requests(spec, replace(SETTINGS, first_look=1), PLACE, task_definition="nightly:(new)")
     assert {"nightly:(new)": TaskSize(cpu=256, memory=512)} == sizes_of(asked, named(spec))
+
+
+def test_what_is_expected() -> None:
+    """With a past, every run is as long as its median; jobs without one as their timeout, or else the least."""
+    past = {"nightly": Past(seconds=120, runs=7), "weekly": Past(seconds=1, runs=1)}
+    found = month(job(timeout="2h"), job("other", timeout="3m"), job("third"), past=past)
+    assert (30 * (2 + 3 + 1) * MINUTE, 7) == (found.expected, found.past_runs)
+    assert {"expected_usd": "0.450000", "past_runs": 7}.items() <= found.to_json().items()
+    assert (None, 0) == ((none := month(job("other", timeout="3m"), past=past)).expected, none.past_runs)
+
+
+def test_what_is_expected_on_either_capacity() -> None:
+    """The dearer one: what a run finds, nobody knows before."""
+    past = {"nightly": Past(seconds=120, runs=7)}
+    assert 60 * MINUTE == month(job(capacity="spot-then-on-demand"), past=past).expected
+
+
+def test_what_is_expected_is_not_known() -> None:
+    """Of a price that nobody knows; the past runs are known all the same."""
+    found = month(job(), region=None, past={"nightly": Past(seconds=120, runs=7)})
+    assert (None, 7) == (found.expected, found.past_runs)
+
+
+def coming(*specs: JobSpec, **more: Any) -> dict[str, Coming]:
+    """What is to come of jobs."""
+    asked = requests(*specs)
+    given: dict[str, Any] = {"region": "eu-west-1", "prices": PRICES, "sizes": sizes_of(asked, named(*specs)), **more}
+    return coming_of([(one.job, one.body) for one in asked], now=NOW, **given)
+
+
+def test_what_is_to_come_by_job() -> None:
+    """Each job's month by itself; a paused one has none, and one whose times nobody reads is not known."""
+    found = coming(job(), job("other", timeout="2m"), job("paused", paused="true"))
+    expected = {"nightly": Coming(runs=30, usd=30 * MINUTE, at_least=True), "other": Coming(runs=30, usd=60 * MINUTE)}
+    assert expected == found
+    [asked] = requests(job())
+    body = {**asked.body, "ScheduleExpression": "banana"}
+    unread = coming_of([("nightly", body)], now=NOW, region="eu-west-1", sizes={}, prices=PRICES)
+    assert {"nightly": Coming(unknown=("when a schedule of nightly fires",))} == unread
+
+
+def test_what_is_to_come_on_an_unknown_capacity() -> None:
+    """A schedule that somebody has changed, to a provider that is none of Fargate's."""
+    [asked] = requests(job())
+    document = json.loads(asked.body["Target"]["Input"]) | {"LaunchType": "EXTERNAL"}
+    body = {**asked.body, "Target": {**asked.body["Target"], "Input": json.dumps(document)}}
+    sizes = {"nightly:1": TaskSize(cpu=256, memory=512)}
+    found = coming_of([("nightly", body)], now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES)
+    assert {"nightly": Coming(runs=30, unknown=("the capacity of nightly",))} == found

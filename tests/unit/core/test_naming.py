@@ -136,6 +136,31 @@ def test_what_a_schedule_has_started_is_known_by_started_by(started_by: str | No
     assert scheduled == naming.is_started_by_schedule(started_by)
 
 
+def test_a_task_group_says_whose_a_task_is() -> None:
+    """Other than the names of the schedule groups, those of a project and stage are no other's."""
+    names = [("shop", None), ("shop", "prod"), ("shop-prod", None), ("shop", "prod-eu"), ("shop-prod", "eu")]
+    groups = [naming.task_group(project=project, stage=stage) for project, stage in names]
+
+    assert ["jobrunner--shop--", "jobrunner--shop--prod", "jobrunner--shop-prod--"] == groups[:3]
+    assert len(names) == len(set(groups))
+
+
+def test_a_task_group_is_one_that_ecs_takes() -> None:
+    """No colon, which would make its beginning a namespace; letters, digits, hyphens and underscores, 255 at most."""
+    longest = naming.task_group(project="p" * 32, stage="_" * 32)
+
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,255}", longest)
+
+
+@pytest.mark.parametrize(
+    ("group", "ours"),
+    [("jobrunner--shop--", True), ("family:jobrunner-shop-etl", False), ("jobrunner-shop", False), (None, False)],
+)
+def test_the_groups_of_jobrunners_tasks_are_known(group: str | None, *, ours: bool) -> None:
+    """By what they begin with; a task of an older version has the group of its family."""
+    assert ours == naming.is_task_group(group)
+
+
 def test_a_group_belongs_to_a_project_and_a_stage() -> None:
     """Two that would be too long stay two."""
     long = [naming.schedule_group(project="p" * 32, stage="s" * 31 + end) for end in "ab"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from planning import NOW, PLACE, SETTINGS, actions, applied, job, only, plan, requests, shown
 from strategies import job_documents, schedules
 
-from jobrunner.core.billing import PriceTable
-from jobrunner.core.forecast import Month, TaskSize
+from jobrunner.core.billing import Price, PriceTable
+from jobrunner.core.cost import Past
+from jobrunner.core.forecast import Month
 from jobrunner.core.plan import FOREIGN, UNWANTED, Action, FieldChange, make_plan
 from jobrunner.core.schedule_request import description, schedule_requests
 from jobrunner.core.spec import job_spec
+from jobrunner.core.task_size import TaskSize
 
 if TYPE_CHECKING:
     from jobrunner.core.spec import JobSpec
@@ -322,9 +325,9 @@ def test_as_json() -> None:
         "note": None,
     }
     assert expected == change
-    month = {"runs": 30, "least_usd": None, "most_usd": None}
+    month = {"runs": 30, "least_usd": None, "most_usd": None, "expected_usd": None, "past_runs": 0}
     summary = {"group": "jobrunner-shop-prod", "create": 0, "update": 1, "delete": 0, "keep": 0, "foreign": 0}
-    expected = {**summary, "register": [], "month": {"estimate": True, "before": month, "after": month}}
+    expected = {**summary, "register": [], "month": {"estimate": True, "before": month, "after": month}, "budget": []}
     assert expected == document["summary"]
     assert "hunter2" not in json.dumps(document)
     assert "hunter2" in json.dumps(dict(only(found).body or {}))
@@ -394,3 +397,44 @@ def test_what_is_foreign_stays_until_it_is_adopted(spec: JobSpec, now: datetime,
     after = applied(found, foreign)
     assert (foreign == after) is (not adopt or not foreign)
     assert not drawn(spec, after, now, adopt=adopt, prune=True).changed
+
+
+SMALL = {"nightly:1": TaskSize(cpu=256, memory=512), "other:1": TaskSize(cpu=256, memory=512)}
+#: A minute of the smallest task costs a quarter of a cent, and so 30 of them seven and a half cents.
+PRICES = PriceTable(
+    prices={
+        ("eu-west-1", "linux", "x86_64", "on-demand", unit): Price(usd=Decimal(usd), as_of=NOW.date(), source="-")
+        for unit, usd in (("vcpu-hour", "0.60"), ("gb-hour", "0"))
+    }
+)
+
+
+def test_budgets_of_jobs() -> None:
+    """Each beside the month of its job's schedules; a job without any spends nothing."""
+    budgets = {"nightly": Decimal("0.07"), "other": Decimal("0.08"), "idle": Decimal(1)}
+    found = plan(job(), job("other"), budgets=budgets, sizes=SMALL, prices=PRICES).budgets
+    assert [("nightly", "0.075000", True), ("other", "0.075000", False), ("idle", "0", False)] == [
+        (one.job, str(one.total), one.exceeded) for one in found
+    ]
+    by_past = plan(job(), budgets=budgets, sizes=SMALL, prices=PRICES, past={"nightly": Past(seconds=120, runs=1)})
+    assert Decimal("0.15") == by_past.budgets[0].total
+    assert [one.to_json() for one in by_past.budgets] == by_past.to_json()["summary"]["budget"]
+
+
+def test_the_budget_of_the_project() -> None:
+    """All jobs together, also those that the plan is not about, as AWS has them; what is not known is no less."""
+    settings = replace(SETTINGS, budget=Decimal("0.1"))
+    found = plan(job(), settings=settings, actual=there(job("other")), only=["nightly"], sizes=SMALL, prices=PRICES)
+    [standing] = found.budgets
+    assert (None, "shop/prod", 60, Decimal("0.15"), True) == (
+        standing.job,
+        standing.project,
+        standing.coming.runs,
+        standing.total,
+        standing.exceeded,
+    )
+    assert [("create", "nightly")] == actions(found)
+    alone = plan(job(), settings=settings, actual=there(job("other")), prune=True, sizes=SMALL, prices=PRICES)
+    assert [(Decimal("0.075"), False)] == [(one.total, one.exceeded) for one in alone.budgets]
+    blind = plan(job(), settings=settings, sizes=SMALL)
+    assert [(Decimal(0), True)] == [(one.total, one.exceeded) for one in blind.budgets]

@@ -229,6 +229,7 @@ def test_a_job_as_it_is_sent() -> None:
             {"key": "team", "value": "data"},
         ],
         "startedBy": "jobrunner/4r9k2m8p3w7x5t1q",
+        "group": "jobrunner--shop--prod",
         "clientToken": "4r9k2m8p3w7x5t1q-2",
     }
 
@@ -525,4 +526,4 @@ def test_a_later_launch_keeps_what_the_caller_has_changed() -> None:
     assert ("1024", "2048") == (later["overrides"]["cpu"], later["overrides"]["memory"])
     assert ("FARGATE", False) == (later["launchType"], "capacityProviderStrategy" in later)
     assert "4r9k2m8p3w7x5t1q-3.2" == later["clientToken"]
-    assert "jobrunner/4r9k2m8p3w7x5t1q" == later["startedBy"]
+    assert ("jobrunner/4r9k2m8p3w7x5t1q", "jobrunner--shop--prod") == (later["startedBy"], later["group"])

@@ -217,6 +217,7 @@ def test_a_schedule_as_it_is_sent() -> None:
             {"Key": "team", "Value": "data"},
         ],
         "StartedBy": f"jobrunner-schedule/{SCOPE}",
+        "Group": "jobrunner--shop--prod",
         "ClientToken": f"{SCOPE}-{NOW}-1",
     }
 

@@ -49,6 +49,12 @@ def test_rows_of_schedules() -> None:
     ]
 
 
+def test_the_row_of_history() -> None:
+    """Whoever makes settings by hand has no log group of events, unless they name one."""
+    found = [{row.key: row.value for row in one.rows()} for one in (settings(), settings(history_log_group="/aws/e"))]
+    assert [None, "/aws/e"] == [rows["history_log_group"] for rows in found]
+
+
 @pytest.mark.parametrize(("endpoint", "local"), [(None, False), ("local", True), ("http://127.0.0.1:5000", False)])
 def test_is_local(endpoint: str | None, *, local: bool) -> None:
     """Only the word means the endpoint that jobrunner starts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:etl-AbCdEf"
 BAD_VARIABLE = "cannot be the name of an environment variable: no spaces, no '=', at most 255 characters"
 NOT_A_MAPPING = "not a mapping; quote a text that contains ': ' or starts with '{'"
 HEALTH_CHECK = "a health check is [CMD, program, argument…] or [CMD-SHELL, 'a shell line']"
+WEBHOOK = "webhook must be a URL, https://HOST/… or http://HOST/…, without a user in front of the host"
 MISPLACED = "would not be replaced: parameters go into the job's own command and environment"
 
 
@@ -73,6 +75,8 @@ def test_defaults() -> None:
         ("paused", True, True),
         ("timeout", "1h30m", 5400),
         ("ephemeral_storage", "50 GiB", 50),
+        ("budget", "25 USD", Decimal(25)),
+        ("budget", "$0.50", Decimal("0.5")),
         ("jitter", "2h", 7200),
         ("env_file", "arn:aws:s3:::bucket/x.env", ("arn:aws:s3:::bucket/x.env",)),
         ("tags", {"team": "data"}, {"team": "data"}),
@@ -145,6 +149,11 @@ def test_sidecar() -> None:
 @pytest.mark.parametrize(
     ("fields", "messages"),
     [
+        (
+            {"budget": "25 EUR"},
+            ["budget: '25 EUR' is not an amount of US dollars; write for instance 25 USD, $25, 25 or 0.50"],
+        ),
+        ({"budget": "0"}, ["budget: '0' is not above nothing; write for instance 25 USD, $25, 25 or 0.50"]),
         ({"imag": "x"}, ["imag: unknown key 'imag'; did you mean 'image'?"]),
         (
             {"working-directory": "/x"},
@@ -302,7 +311,13 @@ def test_sidecar() -> None:
             ["tags: 41 tags are too many: at most 40 (AWS allows 50; jobrunner adds its own)"],
         ),
         ({"notify": {"on": "failure"}}, ["notify: notify needs sns, webhook or both: nobody would be told"]),
-        ({"notify": {"webhook": "http://x"}}, ["notify.webhook: 'http://x' is not an https:// URL"]),
+        ({"notify": {"webhook": "ftp://x/s3cret"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": {"webhook": "https://x:s3cret/"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": {"webhook": "https://me:s3cret@x/"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": {"webhook": "https://[x/s3cret"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": {"webhook": "https:///s3cret"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": {"webhook": "https://x/s3 cret"}}, [f"notify.webhook: {WEBHOOK}"]),
+        ({"notify": "https://x/s3cret"}, ["notify: notify must be a mapping (key: value), not a text"]),
         (
             {"env_file": "local.env"},
             ["env_file.0: 'local.env' is not the ARN of a .env file in S3, arn:aws:s3:::bucket/path/name.env"],

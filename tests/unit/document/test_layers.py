@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,29 @@ def test_the_built_in_stage() -> None:
         found.provenance[key] for key in ("endpoint", "cluster", "network.subnets", "profile")
     }
     assert "jobrunner.yaml:5:8" == found.provenance["tags.team"]
+
+
+def test_the_budget() -> None:
+    """Of the project, of a stage, or of the environment; exact, and with the place where it stands."""
+    text = "budget: 25 USD\nstages: {prod: {budget: $0.50}, dev: {}}\n"
+    found = [load(text, stage="prod"), load(text, stage="dev"), load(text, {"JOBRUNNER_BUDGET": "7"}, stage="prod")]
+    assert [
+        (Decimal("0.50"), "jobrunner.yaml:2:17 (stage prod)"),
+        (Decimal(25), "jobrunner.yaml:1:1"),
+        (Decimal(7), "JOBRUNNER_BUDGET"),
+    ] == [(one.budget, one.provenance["budget"]) for one in found]
+    assert ["my-shop/prod", "my-shop"] == [found[0].title, load().title]
+    said = "is not an amount of US dollars; write for instance 25 USD, $25, 25 or 0.50"
+    assert [f"JOBRUNNER_BUDGET: '1,000' {said}"] == problems(text, {"JOBRUNNER_BUDGET": "1,000"})
+    assert None is load("budget:\n").budget
+
+
+def test_the_log_group_of_history() -> None:
+    """It is that of the rule of deploy/history.yaml: of project and stage, unless it is written; locally of all."""
+    groups = [load().history_log_group, load(PROJECT, stage="prod").history_log_group]
+    assert ["/aws/events/jobrunner-my-shop", "/aws/events/jobrunner-shop-prod"] == groups
+    assert "/mine" == load(PROJECT + "history_log_group: /mine\n", stage="prod").history_log_group
+    assert local_stage.HISTORY_LOG_GROUP == load(PROJECT, stage="local").history_log_group
 
 
 def test_the_schedule_group_is_the_projects_own() -> None:

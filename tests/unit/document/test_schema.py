@@ -148,6 +148,7 @@ def test_every_valid_job(document: dict[str, Any]) -> None:
 PROJECTS = [
     "",
     "{project: x, region: eu-west-1, default_stage: local, jobs: work, log_retention: 30, log_settle: 5}",
+    "{budget: 25 USD, stages: {prod: {budget: 0.50}, dev: {budget: $1.5}}}",
     "{endpoint: local, local: {startup: 30s, deprovision: 20}, on_interrupt: detach, tags: {a: 1}}",
     "{defaults: {cpu: 256, environment: {A: 1}}, stages: {prod: {region: eu-west-2, defaults: {memory: 1 GB}}, dev: }}",
 ]
@@ -175,6 +176,8 @@ def test_good_projects(text: str, tmp_path: Path) -> None:
         "{stages: {prod: {defaults: {comand: x}}}}",
         "{region: Europe}",
         "{on_interrupt: kill}",
+        "{budget: 25 EUR}",
+        "{budget: 0}",
     ],
 )
 def test_bad_projects(text: str, tmp_path: Path) -> None:

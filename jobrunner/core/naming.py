@@ -32,6 +32,8 @@ TIMEOUT_PREFIX = "jobrunner-timeout-"
 #: Names of schedules and of schedule groups (CreateSchedule, API reference).
 SCHEDULE_NAME_LIMIT = 64
 _DIGEST = 8
+#: The families of all task definitions that jobrunner registers begin so.
+FAMILY_PREFIX = "jobrunner"
 _FAMILY_LIMIT = 255
 _REF_PARTS = 3
 _REF_SCHEME = "jobrunner"
@@ -204,7 +206,7 @@ def run_id_of(started_by: str | None) -> str | None:
 
 def family(*, project: str, stage: str | None, job: str) -> str:
     """Give the task definition family of a job: one per project, stage and job."""
-    name = "-".join(part for part in ("jobrunner", project, stage, job) if part)
+    name = "-".join(part for part in (FAMILY_PREFIX, project, stage, job) if part)
     if len(name) > _FAMILY_LIMIT:
         raise SpecError(f"the task definition family {name!r} has over {_FAMILY_LIMIT} characters")
     return name

@@ -36,8 +36,8 @@ LOG_BYTES: Final = 10_000
 _SUBJECT: Final = 99
 _LONGEST_DETAIL: Final = 2_000
 _LARGEST_EXIT_CODE: Final = 255
-#: `reason` of an outcome that somebody wanted (`core.stops`, and `overlap: forbid`). deploy/notify.yaml leaves out all but
-#: the last, which no execution fails with.
+#: `reason` of an outcome that somebody wanted (`core.stops`, and `overlap: forbid`). deploy/notify.yaml leaves out all
+#: but the last, which no execution fails with.
 WANTED: Final = frozenset({"user", "interrupt", "fail_fast", "replaced", SKIPPED})
 _WORDS: Final = {
     Verdict.TIMED_OUT: "timed out",

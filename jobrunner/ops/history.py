@@ -6,13 +6,15 @@ remembered of a sync but how far it came, and one that is interrupted goes on wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from jobrunner.core import naming
 from jobrunner.core.history import Source
-from jobrunner.core.history_events import TaskEvent, notes_of
+from jobrunner.core.history_events import TaskEvent, is_of, notes_of
+from jobrunner.core.request import JOB_VARIABLE
 from jobrunner.errors import AwsError, AwsRefusedError
 from jobrunner.ops.own_records import OwnRecords
 from jobrunner.ops.patience import patiently
@@ -82,6 +84,7 @@ class _Sync:
         self._settings = settings
         self._progress = progress
         self._source = Source.at(ports.connection, project=settings.project, stage=settings.stage)
+        self._systems: dict[str, str | None] = {}
         self._read = self._changed = self._unreadable = 0
 
     def run(self, *, running: bool) -> Synced:
@@ -132,8 +135,33 @@ class _Sync:
         return to
 
     def _noted(self, events: Iterable[Event]) -> list[Note]:
-        noted = (notes_of(event, source=self._source, prices=self._ports.prices) for event in events)
+        known = (self._with_system(event) if isinstance(event, TaskEvent) else event for event in events)
+        noted = (notes_of(event, source=self._source, prices=self._ports.prices) for event in known)
         return [note for note in noted if note is not None]
+
+    def _with_system(self, event: TaskEvent) -> TaskEvent:
+        """Give an event with the operating system, which events do not have (ECS guide) and a bill goes by.
+
+        What jobrunner registers runs on Linux; a job that names another's task definition may be one of Windows.
+        """
+        task, settings = event.task, self._settings
+        arn, job = task.task_definition_arn or "", task.environment.get(JOB_VARIABLE, "")
+        ours = arn.rpartition("/")[2].startswith(f"{naming.FAMILY_PREFIX}-")
+        here = is_of(task, project=settings.project, stage=settings.stage)
+        if task.operating_system is not None or ours or not (arn and job and here):
+            return event
+        return replace(event, task=replace(task, operating_system=self._system_of(arn)))
+
+    def _system_of(self, arn: str) -> str | None:
+        if arn not in self._systems:
+            ports = self._ports
+            try:
+                found = patiently(ports.clock, lambda: ports.definitions.describe(arn))
+            except AwsRefusedError:  # who may read history may not read that, and most are of Linux
+                found = None
+            platform = found.members.get("runtimePlatform") if found is not None else None
+            self._systems[arn] = (platform or {}).get("operatingSystemFamily")
+        return self._systems[arn]
 
     def _take_tasks(self, *, stopped: bool) -> None:
         """Ask ECS for the tasks of the cluster, but for those whose end and bill are known."""

@@ -170,6 +170,32 @@ def past(aws: FakeAws, scripted: Machine) -> Past:
     return Past(aws, scripted)
 
 
+def test_a_task_of_windows_is_billed_as_one(past: Past) -> None:
+    """Events do not name the system: that of somebody else's task definition is asked for, once."""
+    windows = {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE", "cpuArchitecture": "X86_64"}
+    registered = past.aws.definitions.register(
+        {"family": "theirs", "containerDefinitions": [{"name": "main"}], "runtimePlatform": windows}
+    )
+    past.task(1, taskDefinitionArn=registered.arn)
+    past.task(2, taskDefinitionArn=registered.arn)
+    past.task(3, taskDefinitionArn=registered.arn.replace("theirs", "jobrunner-shop-etl"))
+    past.deploy()
+    ports = past.ports()
+    past.aws.clock.sleep(DAY.total_seconds())
+    sync(ports, past.settings)
+    assert [60, 300, 300] == sorted(one.outcome.billed_seconds for one in past.entries(ports) if one.outcome)
+    assert 1 == past.aws.definitions.calls.count("describe")
+
+
+def test_who_may_not_read_task_definitions_may_read_history(past: Past) -> None:
+    """What is not told is Linux, as nearly every task is."""
+    past.task(1, taskDefinitionArn="arn:aws:ecs:us-east-1:123456789012:task-definition/theirs:1")
+    past.deploy()
+    past.aws.definitions.fail("describe", DENIED)
+    past.aws.clock.sleep(DAY.total_seconds())
+    assert (None, 2) == ((found := sync(past.ports(), past.settings)).trouble, found.events)
+
+
 # -- the log of events -----------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 The architecture in one page. Imports point down only (import-linter holds it to that):
 
     edges       cli/   local/                     the command line; an AWS endpoint that executes tasks
-    façade      runner.py   binding.py            `JobRunner`; it binds a `Connection` to the ports
+    façade      runner/  binding.py               `JobRunner`; it binds a `Connection` to the ports
     use cases   ops/                              start, observe, fleet, find, explain: core and ports, no boto3
     adapters    aws/  document/  store/  web/     boto3; YAML; SQLite; HTTP: each knows `core` only
     pure        core/                             no I/O, no clock

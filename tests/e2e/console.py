@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pyte
+
+from jobrunner.local.registry import endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -75,11 +77,14 @@ class Console:
         return Terminal(words, self.directory, self.environment, rows, columns)
 
     def close(self) -> None:
-        """End what still runs, by its id."""
+        """End what still runs, by its id: commands, and endpoints that they have left to a run that goes on."""
         for process in self.started:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+        for info in endpoints(self.state_dir):
+            with suppress(ProcessLookupError):
+                os.kill(info.pid, signal.SIGTERM)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,8 +169,8 @@ def _execution(started: Started, end: End | None, _now: float) -> dict[str, Any]
         "stateMachineArn": started.machine_arn,
         "name": started.name,
         "status": "RUNNING" if end is None else end.status,
-        "startDate": int(started.at * 1000),
-        "stopDate": None if end is None else int(end.at * 1000),
+        "startDate": _millis(started.at),
+        "stopDate": None if end is None else _millis(end.at),
         "input": started.input if with_input else None,
         "inputDetails": {"included": with_input},
         "output": output if with_output else None,
@@ -184,6 +184,11 @@ def _execution(started: Started, end: End | None, _now: float) -> dict[str, Any]
         "resources": [started.arn],
         "detail": detail,
     }
+
+
+def _millis(seconds: float) -> int:
+    """Milliseconds of a time as the API tells it, which is to the microsecond."""
+    return round(seconds * 1_000_000) // 1000
 
 
 def _iso(seconds: float) -> str:

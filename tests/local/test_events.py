@@ -201,6 +201,11 @@ FAILING = {"Type": "Fail", "Error": "jobrunner.failed", "Cause": "because"}
 WAITING = {"Type": "Wait", "Seconds": 600}
 
 
+def millis(moment: dt.datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+
+
 @pytest.mark.parametrize("language", ["JSONata", "JSONPath"])
 @pytest.mark.parametrize(
     ("state", "status", "end"),
@@ -232,7 +237,7 @@ def test_executions_tell_of_their_start_and_their_end(
         "stateMachineArn": machine,
         "name": "one",
         "status": "RUNNING",
-        "startDate": int(described["startDate"].timestamp() * 1000),
+        "startDate": millis(described["startDate"]),
         "stopDate": None,
         "input": '{"a":1}',
         "inputDetails": {"included": True},
@@ -241,7 +246,7 @@ def test_executions_tell_of_their_start_and_their_end(
         "error": None,
         "cause": None,
     } == first["detail"]
-    assert (status, int(described["stopDate"].timestamp() * 1000)) == (detail["status"], detail["stopDate"])
+    assert (status, millis(described["stopDate"])) == (detail["status"], detail["stopDate"])
     assert ("aws.states", "Step Functions Execution Status Change", [execution]) == (
         last["source"],
         last["detail-type"],

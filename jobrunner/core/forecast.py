@@ -36,6 +36,8 @@ _MONTH: Final = timedelta(days=30)
 _PROVIDERS: Final = {"FARGATE": ON_DEMAND, "FARGATE_SPOT": SPOT}
 _NOTHING: Final = Decimal(0)
 
+_NO_PRICES: Final = PriceTable(prices={})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
@@ -102,52 +104,63 @@ class _Share:
     runs: int | None
 
 
-def month_of(
-    schedules: Iterable[tuple[str, Mapping[str, Any]]],
-    *,
-    now: datetime,
-    region: str | None,
-    sizes: Mapping[str, TaskSize],
-    prices: PriceTable,
-    past: Mapping[str, Past] = FrozenDict(),
-) -> Month:
-    """Estimate a month of schedules.
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What a forecast rests on.
 
-    Args:
-        schedules: The job and the CreateSchedule request of each; those of one job that fire at one time start one run.
-        now: When it begins.
-        region: Where the tasks run.
+    Attributes:
+        now: When the month begins.
+        region: Where the tasks run; None when that is not known.
         sizes: Of tasks, by the task definition that a request names.
         prices: What is not in it is unknown.
         past: How long the runs of jobs have taken, by the job's name.
     """
-    shares = _shares(schedules, now, sizes)
-    months = [_month(one.runs, one.terms, region=region, prices=prices) for one in shares]
-    known = {one.job: past[one.job].runs for one in shares if one.runs and one.job in past}
-    coming = together(_coming(one, region, prices, past.get(one.job)) for one in shares)
-    return Month(
-        runs=_sum([one.runs for one in months], 0),
-        least=_sum([one.least for one in months], _NOTHING),
-        most=_sum([one.most for one in months], _NOTHING),
-        expected=coming.usd if known and not coming.why_unknown else None,
-        past_runs=sum(known.values()),
-    )
 
+    now: datetime
+    region: str | None
+    sizes: Mapping[str, TaskSize] = FrozenDict()
+    prices: PriceTable = _NO_PRICES
+    past: Mapping[str, Past] = FrozenDict()
 
-def coming_of(
-    schedules: Iterable[tuple[str, Mapping[str, Any]]],
-    *,
-    now: datetime,
-    region: str | None,
-    sizes: Mapping[str, TaskSize],
-    prices: PriceTable,
-    past: Mapping[str, Past] = FrozenDict(),
-) -> dict[str, Coming]:
-    """Give what a month of schedules is expected to cost, by the job; the arguments are those of `month_of`."""
-    by_job: dict[str, list[Coming]] = defaultdict(list)
-    for one in _shares(schedules, now, sizes):
-        by_job[one.job].append(_coming(one, region, prices, past.get(one.job)))
-    return {job: together(parts) for job, parts in by_job.items()}
+    def month(self, schedules: Iterable[tuple[str, Mapping[str, Any]]]) -> Month:
+        """Estimate a month of schedules.
+
+        Args:
+            schedules: The job and the CreateSchedule request of each; those of one job that fire at one time start one
+                run.
+        """
+        shares = _shares(schedules, self.now, self.sizes)
+        months = [_month(one.runs, one.terms, region=self.region, prices=self.prices) for one in shares]
+        known = {one.job: self.past[one.job].runs for one in shares if one.runs and one.job in self.past}
+        coming = together(map(self._coming, shares))
+        return Month(
+            runs=_sum([one.runs for one in months], 0),
+            least=_sum([one.least for one in months], _NOTHING),
+            most=_sum([one.most for one in months], _NOTHING),
+            expected=coming.usd if known and not coming.why_unknown else None,
+            past_runs=sum(known.values()),
+        )
+
+    def coming(self, schedules: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Coming]:
+        """Give what a month of schedules, as for `month`, is expected to cost, by the job."""
+        by_job: dict[str, list[Coming]] = defaultdict(list)
+        for one in _shares(schedules, self.now, self.sizes):
+            by_job[one.job].append(self._coming(one))
+        return {job: together(parts) for job, parts in by_job.items()}
+
+    def _coming(self, share: _Share) -> Coming:
+        if share.runs is None:
+            return Coming(unknown=(f"when a schedule of {share.job} fires",))
+        terms = share.terms
+        return coming_runs(
+            share.job,
+            share.runs,
+            size=terms.size,
+            region=self.region,
+            capacity=dearest(terms.capacity),
+            duration=duration_of(past=self.past.get(share.job), timeout=terms.timeout),
+            prices=self.prices,
+        )
 
 
 def _shares(
@@ -158,21 +171,6 @@ def _shares(
         if body.get("State") != "DISABLED":
             by_terms[job, _terms_of(body, sizes)].append(times_of(body))
     return [_Share(job=job, terms=terms, runs=_runs(times, now)) for (job, terms), times in by_terms.items()]
-
-
-def _coming(share: _Share, region: str | None, prices: PriceTable, past: Past | None) -> Coming:
-    if share.runs is None:
-        return Coming(unknown=(f"when a schedule of {share.job} fires",))
-    terms = share.terms
-    return coming_runs(
-        share.job,
-        share.runs,
-        size=terms.size,
-        region=region,
-        capacity=dearest(terms.capacity),
-        duration=duration_of(past=past, timeout=terms.timeout),
-        prices=prices,
-    )
 
 
 def _sum(values: Sequence[Any], start: Any) -> Any:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from jobrunner.core.billing import PriceTable
-from jobrunner.core.forecast import coming_of, month_of
 from jobrunner.core.frozen import FrozenDict
 from jobrunner.core.naming import TIMEOUT_PREFIX
 from jobrunner.core.plan_changes import Action, Change, Plan
@@ -29,16 +27,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from jobrunner.core.cost import Past
+    from jobrunner.core.forecast import Assumptions
     from jobrunner.core.schedule_request import ScheduleRequest
     from jobrunner.core.settings import Settings
-    from jobrunner.core.task_size import TaskSize
 
 __all__ = ["Action", "Change", "FieldChange", "Plan", "make_plan"]
 
 UNWANTED: Final = "not in the project any more; --prune deletes it"
 FOREIGN: Final = "not jobrunner's, or not this project's: left alone; --adopt takes it over"
-_NO_PRICES: Final = PriceTable(prices={})
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -124,15 +120,12 @@ def make_plan(
     actual: Mapping[str, Mapping[str, Any]],
     *,
     settings: Settings,
-    now: datetime,
+    assumptions: Assumptions,
     prune: bool,
     adopt: bool,
     only: Collection[str] | None,
     register: Collection[str] = (),
     inside: Mapping[str, tuple[FieldChange, ...]] = FrozenDict(),
-    sizes: Mapping[str, TaskSize] = FrozenDict(),
-    prices: PriceTable = _NO_PRICES,
-    past: Mapping[str, Past] = FrozenDict(),
     budgets: Mapping[str, Decimal] = FrozenDict(),
 ) -> Plan:
     """Compare what the project wants with what is there.
@@ -141,24 +134,21 @@ def make_plan(
         desired: The schedules of the jobs, in the order in which they are to be shown.
         actual: Those of the group, by name, in the form of CreateSchedule's request; times in ISO 8601, UTC.
         settings: Of the project and stage; they say which schedules are ours.
-        now: What has passed by then needs no schedule.
+        assumptions: For the estimate of a month; with the sizes of the tasks of `desired` (`forecast.sizes_of`) and of
+            those of `actual`, by what ECS says of them. What has passed by their `now` needs no schedule.
         prune: Delete what is ours and not desired. Without it, that is kept, and named.
         adopt: Take over what has a desired name and is not ours.
         only: The jobs that it is about; None for all. The schedules of others are not looked at.
         register: The jobs whose task definition is not registered as it is now.
         inside: What differs between the task definition that a schedule names and the one that it is to name, by the
             schedule's name.
-        sizes: Of tasks, by the task definition that a request names (`forecast.sizes_of` for the desired ones; for
-            those of `actual`, what ECS says of them).
-        prices: For the estimate of a month.
-        past: For the same: how long the runs of jobs have taken, by the job's name.
         budgets: Those of the jobs that it is about, by their names. The project's is in `settings`; for that one,
             `actual` has the schedules of all jobs, also of those that the plan is not about.
     """
     draft = _Draft(
         actual={name: body for name, body in actual.items() if not name.startswith(TIMEOUT_PREFIX)},
         settings=settings,
-        now=now,
+        now=assumptions.now,
         prune=prune,
         adopt=adopt,
         only=only,
@@ -167,22 +157,14 @@ def make_plan(
     )
     changes = tuple(draft.changes(desired))
     written = {change.job for change in changes if change.body is not None}
-
-    rests_on: dict[str, Any] = {
-        "now": now,
-        "region": settings.region,
-        "sizes": sizes,
-        "prices": prices,
-        "past": past,
-    }
     after = [*_after(changes, draft)]
-    coming = coming_of([*after, *_others(draft)], **rests_on)
+    coming = assumptions.coming([*after, *_others(draft)])
     return Plan(
         group=settings.schedule_group,
         changes=changes,
         register=tuple(job for job in register if job in written),
-        before=month_of([*_before(changes, draft)], **rests_on),
-        after=month_of(after, **rests_on),
+        before=assumptions.month([*_before(changes, draft)]),
+        after=assumptions.month(after),
         budgets=tuple(_standings(coming, budgets, settings)),
     )
 

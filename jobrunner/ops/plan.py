@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jobrunner.core import naming
 from jobrunner.core.definition import task_definition
-from jobrunner.core.forecast import definition_named, sizes_of
+from jobrunner.core.forecast import Assumptions, definition_named, sizes_of
 from jobrunner.core.place import Place, account_of
 from jobrunner.core.plan import make_plan
 from jobrunner.core.plan_definition import definition_differences
@@ -109,15 +109,18 @@ def draw_plan(
         desired,
         actual,
         settings=settings if inside else replace(settings, budget=None),
-        now=now,
+        assumptions=Assumptions(
+            now=now,
+            region=settings.region,
+            sizes={**_sizes(described), **sizes_of(desired, jobs)},
+            prices=ports.prices,
+            past=past_of_jobs(ports.history, settings, _jobs(desired, seen, settings), now=now),
+        ),
         prune=prune,
         adopt=adopt,
         only=only,
         register=tuple(job for job, one in known.items() if one.found is None),
         inside=dict(_inside(desired, seen, known, described)),
-        sizes={**_sizes(described), **sizes_of(desired, jobs)},
-        prices=ports.prices,
-        past=past_of_jobs(ports.history, settings, _jobs(desired, seen, settings), now=now),
         budgets={spec.name: spec.budget for spec in wanted if spec.budget is not None},
     )
 

@@ -6,17 +6,14 @@ import csv
 import io
 import json
 import re
-import signal
-import subprocess
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from console import LIMIT_SECONDS, console_in
 from month import BY_HAND, DAY, Month, Told, group_of, runs_of
+from playing import client, fast_project, play_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,10 +25,6 @@ SPEED = 28_800
 #: Of Scheduler's time, between the first request of `apply` and the beginning of the month: 21 seconds.
 AHEAD = timedelta(days=7)
 LOG_GROUP = "/aws/events/jobrunner"
-PROJECT = """
-project: month
-default_stage: local
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +36,10 @@ def month() -> Month:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, month: Month) -> Iterator[Console]:
     """A console in the project, after its month."""
-    directory = tmp_path_factory.mktemp("month")
-    (directory / "jobs").mkdir()
-    (directory / "jobrunner.yaml").write_text(PROJECT, encoding="utf-8")
-    for name, text in month.jobs().items():
-        (directory / "jobs" / f"{name}.yaml").write_text(f"image: busybox\n{text}", encoding="utf-8")
-    with console_in(directory) as console:
-        begins = (month.begin - AHEAD).isoformat()
-        server = console.start("local", "--speed", str(SPEED), "--from", begins, stderr=subprocess.DEVNULL)
-        try:
-            assert server.stdout is not None
-            server.stdout.readline()  # it serves
-            play(console)
-            yield console
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.communicate(timeout=LIMIT_SECONDS)
+    directory = tmp_path_factory.mktemp("month", numbered=False)
+    with fast_project(directory, month.jobs(), speed=SPEED, begins=month.begin - AHEAD) as console:
+        play(console)
+        yield console
 
 
 def play(console: Console) -> None:
@@ -68,32 +49,7 @@ def play(console: Console) -> None:
     for words, code in BY_HAND:
         console.run("run", *words, code=code)
     ends = began + (AHEAD + 30 * DAY).total_seconds() / SPEED
-    while time.monotonic() < ends or len(running(console)) > 2:
-        assert time.monotonic() < ends + LIMIT_SECONDS
-        time.sleep(0.5)
-
-
-def client(console: Console, service: str) -> Any:
-    """A boto3 client of the endpoint that the console's project is served by."""
-    [exports] = console.run("local", "--exports", "--output", "json").json
-    environment = exports["environment"]
-    return boto3.client(
-        service,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name=environment["AWS_DEFAULT_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
-def running(console: Console) -> list[str]:
-    """The executions of the state machine that go on."""
-    states = client(console, "stepfunctions")
-    [machine] = states.list_state_machines()["stateMachines"]
-    pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
-    )
-    return [one["name"] for page in pages for one in page["executions"]]
+    play_until(console, ends, left=2)
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from console import LIMIT_SECONDS, console_in
+from playing import client, fast_project, play_until
 from week import Attempt, Week
 
 if TYPE_CHECKING:
@@ -23,10 +20,6 @@ if TYPE_CHECKING:
 SPEED = 4_800
 #: Of Scheduler's time, between the first request of `apply` and the beginning of the week: 18 seconds.
 AHEAD = timedelta(hours=24)
-PROJECT = """
-project: week
-default_stage: local
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +31,10 @@ def week() -> Week:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, week: Week) -> Iterator[Console]:
     """A console in the project, after its week."""
-    directory = tmp_path_factory.mktemp("week")
-    (directory / "jobs").mkdir()
-    (directory / "jobrunner.yaml").write_text(PROJECT, encoding="utf-8")
-    for name, text in week.jobs().items():
-        (directory / "jobs" / f"{name}.yaml").write_text(f"image: busybox\n{text}", encoding="utf-8")
-    with console_in(directory) as console:
-        begins = (week.sunday - AHEAD).isoformat()
-        server = console.start("local", "--speed", str(SPEED), "--from", begins, stderr=subprocess.DEVNULL)
-        try:
-            assert server.stdout is not None
-            server.stdout.readline()  # it serves
-            play(console)
-            yield console
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.communicate(timeout=LIMIT_SECONDS)
+    directory = tmp_path_factory.mktemp("week", numbered=False)
+    with fast_project(directory, week.jobs(), speed=SPEED, begins=week.sunday - AHEAD) as console:
+        play(console)
+        yield console
 
 
 def play(console: Console) -> None:
@@ -62,32 +43,7 @@ def play(console: Console) -> None:
     console.run("plan", "--exit-code")  # nothing is left to do
     began = time.monotonic()
     ends = began + (AHEAD + timedelta(days=7)).total_seconds() / SPEED
-    while time.monotonic() < ends or len(running(console)) > 2:
-        assert time.monotonic() < ends + LIMIT_SECONDS
-        time.sleep(1)
-
-
-def client(console: Console, service: str) -> Any:
-    """A boto3 client of the endpoint that the console's project is served by."""
-    [exports] = console.run("local", "--exports", "--output", "json").json
-    environment = exports["environment"]
-    return boto3.client(
-        service,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name=environment["AWS_DEFAULT_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
-def running(console: Console) -> list[str]:
-    """The executions of the state machine that go on."""
-    states = client(console, "stepfunctions")
-    [machine] = states.list_state_machines()["stateMachines"]
-    pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
-    )
-    return [one["name"] for page in pages for one in page["executions"]]
+    play_until(console, ends, left=2)
 
 
 def attempts(console: Console) -> Counter[Attempt]:

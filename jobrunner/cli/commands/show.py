@@ -82,6 +82,7 @@ def _explain(invocation: Invocation, *, keyed: bool, registered: bool) -> None:
 
 def _schedules(spec: JobSpec, settings: Settings, task_definition: str) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Give the CreateSchedule requests that `apply` sends where there are no schedules yet, and what to say of them."""
+    from jobrunner.core.forecast import Assumptions
     from jobrunner.core.place import Place, account_of
     from jobrunner.core.plan import make_plan
     from jobrunner.core.schedule_request import schedule_requests
@@ -95,7 +96,8 @@ def _schedules(spec: JobSpec, settings: Settings, task_definition: str) -> tuple
         desired = schedule_requests(spec, settings, place, task_definition=task_definition, container=container)
     except SpecError as error:
         return [], [f"no schedules: {error.what}{f'; {error.hint}' if error.hint else ''}"]
-    plan = make_plan(desired, {}, settings=settings, now=datetime.now(UTC), prune=False, adopt=False, only=None)
+    assumed = Assumptions(now=datetime.now(UTC), region=settings.region)
+    plan = make_plan(desired, {}, settings=settings, assumptions=assumed, prune=False, adopt=False, only=None)
     notes = [f"schedule {change.name}: {change.note}" for change in plan.changes if change.note]
     if known is None:
         notes.append(f"{NO_ACCOUNT} stands for the account, which no setting names: apply asks AWS for it")

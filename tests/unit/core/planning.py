@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobrunner.core.forecast import Assumptions
 from jobrunner.core.place import Place
 from jobrunner.core.plan import make_plan
 from jobrunner.core.schedule_request import schedule_requests
@@ -52,8 +53,10 @@ def requests(*specs: JobSpec, revision: str = "1") -> list[ScheduleRequest]:
 
 def plan(*specs: JobSpec, actual: Mapping[str, Mapping[str, Any]] | None = None, **more: Any) -> Plan:
     """The plan for jobs."""
-    given: dict[str, Any] = {"settings": SETTINGS, "now": NOW, "prune": False, "adopt": False, "only": None, **more}
-    return make_plan(requests(*specs), actual or {}, **given)
+    assumed = {name: more.pop(name) for name in ("now", "sizes", "prices", "past") if name in more}
+    given: dict[str, Any] = {"settings": SETTINGS, "prune": False, "adopt": False, "only": None, **more}
+    assumptions = Assumptions(**{"now": NOW, "region": given["settings"].region, **assumed})
+    return make_plan(requests(*specs), actual or {}, assumptions=assumptions, **given)
 
 
 def applied(plan: Plan, actual: Mapping[str, Mapping[str, Any]] | None = None) -> Schedules:

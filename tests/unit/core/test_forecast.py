@@ -13,7 +13,7 @@ from planning import NOW, PLACE, SETTINGS, job, requests
 
 from jobrunner.core.billing import Price, PriceTable
 from jobrunner.core.cost import Past
-from jobrunner.core.forecast import Month, coming_of, definition_named, month_of, sizes_of
+from jobrunner.core.forecast import Assumptions, Month, definition_named, sizes_of
 from jobrunner.core.ports import Definition
 from jobrunner.core.schedule_request import schedule_requests
 from jobrunner.core.spend import Coming
@@ -49,7 +49,7 @@ def month(*specs: JobSpec, **more: Any) -> Month:
     """The estimate for jobs."""
     asked = requests(*specs)
     given: dict[str, Any] = {"region": "eu-west-1", "prices": PRICES, "sizes": sizes_of(asked, named(*specs)), **more}
-    return month_of([(one.job, one.body) for one in asked], now=NOW, **given)
+    return Assumptions(now=NOW, **given).month([(one.job, one.body) for one in asked])
 
 
 def named(*specs: JobSpec) -> dict[str, JobSpec]:
@@ -180,7 +180,7 @@ def test_what_somebody_else_has_written(text: str | None) -> None:
     target = {key: value for key, value in asked.body["Target"].items() if key != "Input"}
     body = {**asked.body, "Target": target if text is None else {**target, "Input": text}}
     sizes = {"nightly:1": TaskSize(cpu=256, memory=512)}
-    found = month_of([("nightly", body)], now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES)
+    found = Assumptions(now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES).month([("nightly", body)])
     assert Month(runs=30, least=None, most=None) == found
 
 
@@ -188,7 +188,7 @@ def test_times_that_nobody_understands() -> None:
     """Then not even the runs are known."""
     [asked] = requests(job())
     body = {**asked.body, "ScheduleExpression": "banana"}
-    found = month_of([("nightly", body)], now=NOW, region="eu-west-1", sizes={}, prices=PRICES)
+    found = Assumptions(now=NOW, region="eu-west-1", sizes={}, prices=PRICES).month([("nightly", body)])
     assert Month(runs=None, least=None, most=None) == found
 
 
@@ -199,11 +199,11 @@ def test_a_change_is_seen() -> None:
     document["Overrides"] |= {"Cpu": "1024", "Memory": "2048"}
     body = {**asked.body, "Target": {**asked.body["Target"], "Input": json.dumps(document)}}
     sizes = {"nightly:1": TaskSize(cpu=256, memory=512)}
-    found = month_of([("nightly", body)], now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES)
+    found = Assumptions(now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES).month([("nightly", body)])
     assert 4 * 30 * MINUTE == found.least
     document["Overrides"]["EphemeralStorage"] = {"SizeInGiB": 21}
     body["Target"]["Input"] = json.dumps(document)
-    found = month_of([("nightly", body)], now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES)
+    found = Assumptions(now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES).month([("nightly", body)])
     assert (4 + 4) * 30 * MINUTE == found.least
 
 
@@ -245,7 +245,7 @@ def coming(*specs: JobSpec, **more: Any) -> dict[str, Coming]:
     """What is to come of jobs."""
     asked = requests(*specs)
     given: dict[str, Any] = {"region": "eu-west-1", "prices": PRICES, "sizes": sizes_of(asked, named(*specs)), **more}
-    return coming_of([(one.job, one.body) for one in asked], now=NOW, **given)
+    return Assumptions(now=NOW, **given).coming([(one.job, one.body) for one in asked])
 
 
 def test_what_is_to_come_by_job() -> None:
@@ -255,7 +255,7 @@ def test_what_is_to_come_by_job() -> None:
     assert expected == found
     [asked] = requests(job())
     body = {**asked.body, "ScheduleExpression": "banana"}
-    unread = coming_of([("nightly", body)], now=NOW, region="eu-west-1", sizes={}, prices=PRICES)
+    unread = Assumptions(now=NOW, region="eu-west-1", sizes={}, prices=PRICES).coming([("nightly", body)])
     assert {"nightly": Coming(unknown=("when a schedule of nightly fires",))} == unread
 
 
@@ -265,5 +265,5 @@ def test_what_is_to_come_on_an_unknown_capacity() -> None:
     document = json.loads(asked.body["Target"]["Input"]) | {"LaunchType": "EXTERNAL"}
     body = {**asked.body, "Target": {**asked.body["Target"], "Input": json.dumps(document)}}
     sizes = {"nightly:1": TaskSize(cpu=256, memory=512)}
-    found = coming_of([("nightly", body)], now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES)
+    found = Assumptions(now=NOW, region="eu-west-1", sizes=sizes, prices=PRICES).coming([("nightly", body)])
     assert {"nightly": Coming(runs=30, unknown=("the capacity of nightly",))} == found

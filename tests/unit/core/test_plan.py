@@ -16,7 +16,7 @@ from strategies import job_documents, schedules
 
 from jobrunner.core.billing import Price, PriceTable
 from jobrunner.core.cost import Past
-from jobrunner.core.forecast import Month
+from jobrunner.core.forecast import Assumptions, Month
 from jobrunner.core.plan import FOREIGN, UNWANTED, Action, FieldChange, make_plan
 from jobrunner.core.schedule_request import description, schedule_requests
 from jobrunner.core.spec import job_spec
@@ -358,7 +358,8 @@ def drawn(spec: JobSpec, actual: dict[str, dict[str, Any]], now: datetime, **mor
     """The plan for a job with whatever it has."""
     wanted = schedule_requests(spec, SETTINGS, PLACE, task_definition=f"{spec.name}:1")
     flags = {"prune": False, "adopt": False, **more}
-    return make_plan(wanted, actual, settings=SETTINGS, now=now, only=None, **flags)
+    assumed = Assumptions(now=now, region=SETTINGS.region)
+    return make_plan(wanted, actual, settings=SETTINGS, assumptions=assumed, only=None, **flags)
 
 
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2031, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  zone beside

@@ -34,7 +34,7 @@ unit: $(VENV)/.test-installed browser
 browser:
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } \
+		{ export PATH="$$PATH:/usr/sbin:/sbin"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } \
 		|| [ "$$CI" != true ]; \
 	else \
 		echo 'For the tests of the HTML report install chromium and chromedriver (Debian: chromium chromium-driver).'; \

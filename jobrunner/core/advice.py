@@ -44,7 +44,8 @@ _SERVICE_ROUTE: Final = _ROUTE.format(
     endpoints="ecr.api, logs, secretsmanager, ssm or kms, as the message says, with private DNS, and S3 as a gateway"
 )
 _RETRY: Final = "`retries: {{attempts: 3, on: [infrastructure]}}` tries it again."
-_LOOK: Final = "The log of the job's container says more."
+#: What nearly every remedy of a program that ended begins with.
+LOOK: Final = "The log of the job's container says more."
 
 
 _STOPS: Final = {
@@ -263,8 +264,23 @@ _PLACEMENT: Final = {
     ),
 }  # fmt: skip
 
-#: Words that others than `judge` and `judge_placement` give: the watch, and the launch.
+#: Words that others than `judge` and `judge_placement` give: the watch, the launch, and the state machine.
 _ELSEWHERE: Final = {
+    "skipped": Advice(
+        "the run {detail}",
+        "Nothing, if `overlap: forbid` was meant so. Otherwise give the job less work or the schedule more time, or "
+        "allow runs to overlap.",
+    ),
+    "overtaken": Advice(
+        "the run {detail}",
+        "Its last attempt failed, and before the next one another run of the job had begun: look at that one. Less "
+        "`backoff`, or more time between the fires of the schedule, leaves a run its attempts.",
+    ),
+    "state_machine": Advice(
+        "{detail}",
+        "The execution's history in Step Functions shows what broke it. Its task may have run on: `jobrunner ps` shows "
+        "whether it still does. Deploy deploy/jobrunner.yaml again if its roles or the machine were changed.",
+    ),
     "vanished": Advice(
         "ECS no longer knows the task, and nobody saw how it ended",
         "See the end of its log. ECS forgets a stopped task after about an hour.",
@@ -281,43 +297,6 @@ _ELSEWHERE: Final = {
 ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
     {**_STOPS, **_IMAGES, **_PREPARATION, **_CONTAINERS, **_PLACEMENT, **_ELSEWHERE}
 )
-
-_CRASH: Final = "Run the same image elsewhere with a core dump or a debugger; native libraries are the usual suspects."
-
-#: Of the reason `exit`, by the exit code.
-EXIT_CODES: Final[Mapping[int, Advice]] = MappingProxyType(
-    {
-        0: Advice("the job's program ended with exit code 0", "There is nothing to do."),
-        126: Advice(
-            "the job's command cannot be executed (exit code 126)",
-            "Make the program executable (chmod +x) and build it for {platform}, or start its interpreter.",
-        ),
-        127: Advice(
-            "a shell did not find the job's command (exit code 127)",
-            "Check `entrypoint` and `command`, the image's PATH, and the interpreter that a script names.",
-        ),
-        130: Advice("SIGINT ended the job's program (exit code 130)", _LOOK + " Nobody is known to have stopped it."),
-        132: Advice(
-            "the job's program used an instruction that the processor does not have (exit code 132, SIGILL)",
-            "Build it for a plainer processor of {platform}: Fargate does not promise a model.",
-        ),
-        134: Advice("the job's program aborted (exit code 134, SIGABRT)", _LOOK),
-        137: Advice(
-            "SIGKILL ended the job's program (exit code 137), and ECS does not say that it was the memory",
-            "If memory grew up to the limit (Container Insights), set {larger}. Otherwise something in the container "
-            "killed it, or another container of the task ended and SIGTERM was not obeyed within `stop_timeout`.",
-        ),
-        139: Advice("the job's program crashed (exit code 139, SIGSEGV)", _CRASH),
-        143: Advice(
-            "SIGTERM ended the job's program (exit code 143), and nobody is known to have stopped the task",
-            "Look at how the other containers ended: when an essential one ends, ECS stops the rest. Otherwise "
-            "something in the container sent the signal.",
-        ),
-    }
-)
-
-#: Of any other exit code.
-OTHER_EXIT: Final = Advice("the job's program ended with exit code {exit_code}", _LOOK)
 
 #: Of a word that a newer jobrunner has written.
 UNKNOWN: Final = Advice("{detail}", "ECS's words are all that is known.")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from jobrunner.core.advice import ADVICE, EXIT_CODES, OTHER_EXIT, UNKNOWN, Advice
+from jobrunner.core.advice import ADVICE, UNKNOWN, Advice
+from jobrunner.core.advice_exit_codes import EXIT_CODES, OTHER_EXIT
 from jobrunner.core.durations import format_duration
 from jobrunner.core.lifecycle import STOPPED
 from jobrunner.core.outcome import Verdict, iso

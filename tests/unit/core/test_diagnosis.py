@@ -13,7 +13,8 @@ from verdict_cases import CASES, EXITED, GUARD, MEMORY, SPOT, Case, container, f
 
 from jobrunner.core import placement
 from jobrunner.core import verdict as verdicts
-from jobrunner.core.advice import ADVICE, EXIT_CODES, OTHER_EXIT, UNKNOWN, Advice
+from jobrunner.core.advice import ADVICE, UNKNOWN, Advice
+from jobrunner.core.advice_exit_codes import EXIT_CODES, OTHER_EXIT
 from jobrunner.core.diagnosis import Diagnosis, diagnose
 from jobrunner.core.judgement import Judgement
 from jobrunner.core.lifecycle import RUNNING, ContainerSnapshot, TaskSnapshot
@@ -21,8 +22,8 @@ from jobrunner.core.outcome import Verdict
 from jobrunner.core.verdict import FAIL_FAST, STOP, TIMEOUT, judge
 
 BEGIN = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
-#: The words of the watch (`vanished`) and of the launch.
-ELSEWHERE = {"vanished", "refused", "not_sent", "unknown_start"}
+#: The words of the watch (`vanished`), of the launch, and of executions of the state machine.
+ELSEWHERE = {"vanished", "refused", "not_sent", "unknown_start", "skipped", "overtaken", "state_machine"}
 
 
 def explain(task: TaskSnapshot) -> Diagnosis:

@@ -272,7 +272,7 @@ _ELSEWHERE: Final = {
         "allow runs to overlap.",
     ),
     "overtaken": Advice(
-        "the run {detail}",
+        "{detail}",
         "Its last attempt failed, and before the next one another run of the job had begun: look at that one. Less "
         "`backoff`, or more time between the fires of the schedule, leaves a run its attempts.",
     ),

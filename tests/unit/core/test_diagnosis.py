@@ -232,3 +232,20 @@ def test_the_times_are_told_in_their_order_and_none_is_lost(moments: dict[str, d
     assert len([moment for moment in moments.values() if moment]) == len(lines)
     assert all(before[:24] <= after[:24] for before, after in pairwise(lines))
     assert not any("-" in line[24:] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "cause"),
+    [
+        (
+            "skipped",
+            "was skipped: another run was under way: a@1",
+            "the run was skipped: another run was under way: a@1",
+        ),
+        ("overtaken", "another run has begun meanwhile: a@2", "another run has begun meanwhile: a@2"),
+    ],
+)
+def test_what_only_an_execution_knows_is_a_sentence(reason: str, detail: str, cause: str) -> None:
+    """In the words of the state machine (`core.execution`, `core.state_machine`)."""
+    judged = Judgement(verdict=Verdict.NEVER_STARTED, reason=reason, exit_code=None, detail=detail)
+    assert cause == diagnose(judged, None, "main").cause

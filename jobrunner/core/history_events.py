@@ -19,7 +19,7 @@ from jobrunner.core.execution import RUNNING, SUCCEEDED
 from jobrunner.core.history_notes import ExecutionNote, Identity, LaunchNote
 from jobrunner.core.observations import Subject
 from jobrunner.core.options import Trigger
-from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict, parse_iso
+from jobrunner.core.outcome import UNREAD, LogReport, Outcome, Verdict, moment_told
 from jobrunner.core.request import (
     ATTEMPT_VARIABLE,
     JOB_VARIABLE,
@@ -48,7 +48,7 @@ _TRIGGERS: Final = frozenset(map(str, Trigger))
 _ATTEMPTS: Final = range(1, 10**_ATTEMPT_DIGITS)
 _EXIT_CODES: Final = range(-(2**31), 2**31)
 #: Where ECS does not say the processor; as `from_ecs` has it.
-_ARCHITECTURE: Final = "x86_64"
+ARCHITECTURE: Final = "x86_64"
 #: The reason of a run that another one has overtaken between two launches; see `core.state_machine`.
 _OVERTAKEN: Final = "overtaken"
 
@@ -133,7 +133,7 @@ def notes_of(event: Event, *, source: Source, prices: PriceTable) -> LaunchNote 
 
 def on_demand_usd(task: TaskSnapshot, outcome: Outcome, *, region: str, prices: PriceTable) -> Decimal | None:
     """Estimate what Fargate would have charged for a task without Spot; None when that is unknown."""
-    tariff = tariff_of(task, region=region, architecture=_ARCHITECTURE)
+    tariff = tariff_of(task, region=region, architecture=ARCHITECTURE)
     return cost_usd(outcome.billed_seconds, task, replace(tariff, capacity=ON_DEMAND), prices)
 
 
@@ -175,7 +175,7 @@ def _subject(event: TaskEvent, identity: Identity, main: str, attempt: int, sour
         main=main,
         streams=None,
         region=source.region,
-        architecture=task.architecture or _ARCHITECTURE,
+        architecture=task.architecture or ARCHITECTURE,
         launched_at=task.created_at or event.at,
         capacity=SPOT if task.on_spot else ON_DEMAND,
     )
@@ -193,22 +193,13 @@ def _identity(variables: Mapping[str, str]) -> Identity | None:
         run_id=run_id,
         job=job,
         trigger=trigger if trigger in _TRIGGERS else "unknown",
-        scheduled_time=_moment(variables.get(SCHEDULED_TIME_VARIABLE)),
+        scheduled_time=moment_told(variables.get(SCHEDULED_TIME_VARIABLE)),
     )
 
 
 def _attempt(task: TaskSnapshot) -> int:
     said = task.environment.get(ATTEMPT_VARIABLE, "")
     return max(1, int(said)) if said.isdecimal() and len(said) <= _ATTEMPT_DIGITS else 1
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Read a scheduled time; None when there is none, or when somebody else wrote what is no moment."""
-    try:
-        moment = parse_iso(text)
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def _execution(event: ExecutionEvent, source: Source) -> ExecutionNote | None:
@@ -245,7 +236,7 @@ def _scheduled(execution: Execution, source: Source) -> tuple[Identity, str] | N
     if scheduled is None or len(execution.name) > _NAME_LENGTH:
         return None
     job, time = scheduled
-    scope, moment = naming.schedule_scope(project=source.project, stage=source.stage, job=job), _moment(time)
+    scope, moment = naming.schedule_scope(project=source.project, stage=source.stage, job=job), moment_told(time)
     if execution.given.get("scope") != scope or moment is None:
         return None
     identity = Identity(

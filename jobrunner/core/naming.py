@@ -217,6 +217,12 @@ def task_id(task_arn: str) -> str:
     return task_arn.rsplit("/", 1)[-1]
 
 
+def cluster_of(task_arn: str) -> str | None:
+    """Give the cluster that a task ARN names; the old short form has none."""
+    parts = task_arn.split(":task/", 1)[-1].split("/")
+    return parts[0] if len(parts) > 1 else None
+
+
 def is_task_arn(text: str) -> bool:
     """Tell whether `text` is the ARN of an ECS task, in any partition."""
     return text.startswith("arn:") and ":ecs:" in text and ":task/" in text

@@ -215,3 +215,12 @@ def iso(moment: datetime | None) -> str | None:
 def parse_iso(text: str | None) -> datetime | None:
     """Read what `iso` wrote."""
     return None if text is None else datetime.fromisoformat(text)
+
+
+def moment_told(text: str | None) -> datetime | None:
+    """Read a time that anybody may have written; None when there is none, or when it is no moment."""
+    try:
+        moment = parse_iso(text)
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

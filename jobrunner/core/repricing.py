@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from jobrunner.core.billing import cost_usd, tariff_of
-from jobrunner.core.retry import ON_DEMAND
+from jobrunner.core.history_events import ARCHITECTURE, on_demand_usd
 
 if TYPE_CHECKING:
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.history_notes import LaunchNote
-
-#: Where ECS does not say the processor; as `core.history_events` has it.
-_ARCHITECTURE: Final = "x86_64"
 
 
 def repriced(note: LaunchNote, *, region: str, prices: PriceTable) -> LaunchNote:
@@ -21,10 +18,9 @@ def repriced(note: LaunchNote, *, region: str, prices: PriceTable) -> LaunchNote
     task, outcome = note.task, note.outcome
     if task is None or outcome is None or outcome.cost_usd is not None:
         return note
-    tariff = tariff_of(task, region=region, architecture=_ARCHITECTURE)
-    seconds = outcome.billed_seconds
-    cost = cost_usd(seconds, task, tariff, prices)
+    tariff = tariff_of(task, region=region, architecture=ARCHITECTURE)
+    cost = cost_usd(outcome.billed_seconds, task, tariff, prices)
     if cost is None:
         return note
-    on_demand = cost_usd(seconds, task, replace(tariff, capacity=ON_DEMAND), prices)
+    on_demand = on_demand_usd(task, outcome, region=region, prices=prices)
     return replace(note, outcome=replace(outcome, cost_usd=cost), on_demand_usd=on_demand)

@@ -126,7 +126,7 @@ def _asked_for(ports: Ports, settings: Settings, name: str) -> Found:
         ref = naming.RunRef.parse(name)
         return _from_ecs(ports, settings, ref.cluster, ref.run_id, ref.task_id)
     if naming.is_task_arn(name):
-        return _from_task(ports, settings, _cluster_of(name, settings), name, name)
+        return _from_task(ports, settings, naming.cluster_of(name) or settings.cluster, name, name)
     if "@" in name or naming.is_run_id(_spelt(name)):
         return _from_ecs(ports, settings, settings.cluster, _spelt(name), None)
     recalled = from_history.recall(ports, settings, name)
@@ -263,9 +263,3 @@ def _check_reachable(ports: Ports, record: RunRecord) -> None:
         f"run {record.run_id} is at {there}, and this command talks to {here}",
         hint=f"Name its stage: --stage {record.stage}" if record.stage else None,
     )
-
-
-def _cluster_of(task_arn: str, settings: Settings) -> str:
-    """Read the cluster from a task ARN; the old short form does not have it."""
-    parts = task_arn.split(":task/", 1)[-1].split("/")
-    return parts[0] if len(parts) > 1 else settings.cluster

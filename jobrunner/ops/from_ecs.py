@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jobrunner.core import naming
 from jobrunner.core.ending import conclude, unread
 from jobrunner.core.logs import log_sources
-from jobrunner.core.outcome import iso, parse_iso
+from jobrunner.core.outcome import iso, moment_told
 from jobrunner.core.record import RunRecord
 from jobrunner.core.request import (
     JOB_VARIABLE,
@@ -27,7 +27,6 @@ from jobrunner.ops.perform import attempt_of, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from jobrunner.core.billing import PriceTable
     from jobrunner.core.lifecycle import TaskSnapshot
@@ -59,18 +58,9 @@ def record_of(ports: Ports, settings: Settings, cluster: str, task: TaskSnapshot
         architecture=task.architecture or "x86_64",
         attempt=attempt_of(task),
         capacity=SPOT if task.on_spot else ON_DEMAND,
-        scheduled_time=_moment(identity.get(SCHEDULED_TIME_VARIABLE)),
+        scheduled_time=moment_told(identity.get(SCHEDULED_TIME_VARIABLE)),
         task_arn=task.task_arn,
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Read a scheduled time; None when there is none, or when somebody else wrote what is no moment."""
-    try:
-        moment = parse_iso(text)
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def joined(record: RunRecord, tasks: Sequence[TaskSnapshot], prices: PriceTable) -> RunRecord:

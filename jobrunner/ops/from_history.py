@@ -133,7 +133,7 @@ def record_of_entry(entry: Entry, settings: Settings) -> RunRecord:
         trigger=identity.trigger,
         created_at=entry.at,
         region=source.region,
-        cluster=_cluster_of(task_arn) or settings.cluster,
+        cluster=naming.cluster_of(task_arn or "") or settings.cluster,
         endpoint_url=source.endpoint_url,
         endpoint_id=source.endpoint_id,
         attempt=attempt,
@@ -219,9 +219,3 @@ def _is_at(entry: Entry, place: Connection | None) -> bool:
     source = entry.source
     here = None if place is None else (place.endpoint_url, place.endpoint_id)
     return here == (source.endpoint_url, source.endpoint_id)
-
-
-def _cluster_of(task_arn: str | None) -> str | None:
-    """Read the cluster from a task ARN; the old short form does not have it."""
-    parts = (task_arn or "").split(":task/", 1)[-1].split("/")
-    return parts[0] if len(parts) > 1 else None

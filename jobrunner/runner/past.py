@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from jobrunner.core.missed import Attendance
+    from jobrunner.ops.history import Synced
     from jobrunner.ops.missed import Health
     from jobrunner.ops.past import Past
     from jobrunner.ops.report import Reported
@@ -44,6 +45,17 @@ class PastOfProject(BoundProject):
             limit=limit,
             sync=sync,
         )
+
+    def sync(self) -> Synced:
+        """Read what has happened since the last time; see `ops.history.sync`."""
+        from jobrunner.ops.history import sync  # noqa: PLC0415  few ask
+
+        return sync(self._ports, self.settings)
+
+    @property
+    def history_trouble(self) -> str | None:
+        """What was wrong with the file of what has been read, and what was done, in one sentence, or None."""
+        return self._ports.history.trouble
 
     def missed(
         self,

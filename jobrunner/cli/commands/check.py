@@ -71,7 +71,7 @@ def command(
         with invocation.terminal.status(lambda: "jobrunner: reading schedules and history"):
             patience = None if grace is None else timedelta(seconds=grace)
             found = runner.checkup(*jobs, since=start, until=end, grace=patience)
-            trouble = runner.history(limit=1, sync=False).trouble
+            trouble = runner.history_trouble
             told = runner.tell(found, since=start) if notify else 0
         for one in found:
             if one.attendance is None and one.last is None:

@@ -126,7 +126,7 @@ def _missed(invocation: Invocation, job: str | None, since: datetime, until: dat
         runner = back.scheduling()
         with invocation.terminal.status(lambda: "jobrunner: reading schedules and history"):
             found = runner.missed(*([job] if job else []), since=since, until=until)
-            trouble = runner.history(limit=1, sync=False).trouble
+            trouble = runner.history_trouble
         if job is not None and not found:
             back.check_known(invocation, job)
     missed = sorted((one for job in found for one in job.missed), key=lambda one: one.due, reverse=True)

@@ -213,7 +213,7 @@ def _other_stages(invocation: Invocation, project: Project) -> Iterator[Project]
 def _report(backs: Sequence[LookBack], asked: _Asked) -> tuple[Reported, list[Synced | None]]:
     """Read on wherever there is somebody to ask, and add up all that was read."""
     runner, living = backs[0].runner, [one for back in backs for one in back.living]
-    synced = [] if asked.offline else [one.history(limit=1).synced for one in living if one is not runner]
+    synced = [] if asked.offline else [one.sync() for one in living if one is not runner]
     found = runner.report(
         asked.job,
         since=asked.since,

@@ -252,3 +252,16 @@ def test_what_is_not_a_reference_is_refused(text: str) -> None:
 
     assert caught.value.hint is not None
     assert "jobrunner://REGION/CLUSTER/RUN-ID" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("task_arn", "cluster"),
+    [
+        ("arn:aws:ecs:us-east-1:123456789012:task/blue/0123456789abcdef0123456789abcdef", "blue"),
+        ("arn:aws:ecs:us-east-1:123456789012:task/01234567-89ab-cdef-0123-456789abcdef", None),
+        ("", None),
+    ],
+)
+def test_the_cluster_of_a_task_is_in_its_arn(task_arn: str, cluster: str | None) -> None:
+    """But for the old short form."""
+    assert cluster == naming.cluster_of(task_arn)
